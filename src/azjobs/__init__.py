@@ -1,0 +1,1 @@
+"""Azure operations as background jobs, for Python and the shell."""
