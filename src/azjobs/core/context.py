@@ -1,0 +1,168 @@
+"""What a context is: account, tenant, subscription and environment, frozen and without secrets.
+
+Names and ids are compared without case, as Azure does. A `Grant` is a context
+as a job holds it: a copy made at submit, which nothing can change afterwards.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+import msgspec
+
+
+class AccountType(StrEnum):
+    """Who signs in; Azure PowerShell's words."""
+
+    USER = "User"
+    SERVICE_PRINCIPAL = "ServicePrincipal"
+    MANAGED_SERVICE = "ManagedService"
+    ACCESS_TOKEN = "AccessToken"  # noqa: S105 - a kind of account, not a secret
+
+
+class Environment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A cloud: where its Resource Manager and its sign-in service are.
+
+    `ca_file` is a certificate authority to trust for these hosts only.
+    `settle_s`: after how many seconds an unanswered request has either taken
+    effect or never will. Azure ends a call to a provider after 60 s
+    [ARM RPC, common-api-details, "Timeouts"].
+    """
+
+    name: str
+    resource_manager_url: str
+    authority_url: str
+    ca_file: str = ""
+    settle_s: float = 60.0
+    is_simulator: bool = False
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The `host:port` pairs a token of this environment may be sent to."""
+        return frozenset({host_of(self.resource_manager_url)})
+
+    @property
+    def scope(self) -> str:
+        """The token scope of this environment's Resource Manager."""
+        return self.resource_manager_url.rstrip("/") + "/.default"
+
+
+# Endpoints: azure-powershell-common, EnvironmentName and AzureEnvironmentConstants.
+AZURE_CLOUD = Environment("AzureCloud", "https://management.azure.com", "https://login.microsoftonline.com")
+AZURE_CHINA_CLOUD = Environment(
+    "AzureChinaCloud", "https://management.chinacloudapi.cn", "https://login.chinacloudapi.cn"
+)
+AZURE_US_GOVERNMENT = Environment(
+    "AzureUSGovernment", "https://management.usgovcloudapi.net", "https://login.microsoftonline.us"
+)
+BUILT_IN_ENVIRONMENTS = (AZURE_CLOUD, AZURE_CHINA_CLOUD, AZURE_US_GOVERNMENT)
+SIMULATOR_NAME = "AzureSimulator"
+
+
+class Account(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who is signed in. `display` is shown where it is known and says more than the id."""
+
+    id: str
+    type: AccountType
+    display: str = ""
+
+
+class Tenant(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A directory."""
+
+    id: str
+    name: str = ""
+
+
+class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A subscription."""
+
+    id: str
+    name: str = ""
+    state: str = "Enabled"
+
+
+class ContextKey(msgspec.Struct, frozen=True, order=True):
+    """What makes two contexts the same one: never the name [azure-powershell, AzureRmProfile]."""
+
+    environment: str
+    account: str
+    tenant: str
+    subscription: str
+
+
+class SignInKey(msgspec.Struct, frozen=True, order=True):
+    """Which sign-in a context uses: one an account, tenant and environment."""
+
+    environment: str
+    account: str
+    tenant: str
+
+    def __str__(self) -> str:
+        """One line, for keys of stores."""
+        return f"{self.environment}|{self.account}|{self.tenant}"
+
+
+class ContextValue(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A context as data: (account, tenant, subscription, environment) and the name it goes by.
+
+    `scope` names whose sign-in it uses: "user" for a saved one, else the key of
+    the session that signed in.
+    """
+
+    name: str
+    account: Account
+    tenant: Tenant
+    environment: Environment
+    subscription: Subscription | None = None
+    scope: str = "user"
+
+    @property
+    def key(self) -> ContextKey:
+        """The identity of this context."""
+        subscription = self.subscription.id if self.subscription else ""
+        parts = (self.environment.name, self.account.id, self.tenant.id, subscription)
+        return ContextKey(*(part.lower() for part in parts))
+
+    @property
+    def sign_in_key(self) -> SignInKey:
+        """Which sign-in gives this context its tokens."""
+        return SignInKey(*(p.lower() for p in (self.environment.name, self.account.id, self.tenant.id)))
+
+    @property
+    def account_label(self) -> str:
+        """What to show for the account."""
+        return self.account.display or self.account.id
+
+    @property
+    def tenant_label(self) -> str:
+        """What to show for the tenant."""
+        return self.tenant.name or self.tenant.id
+
+    @property
+    def subscription_label(self) -> str:
+        """What to show for the subscription."""
+        return (self.subscription.name or self.subscription.id) if self.subscription else ""
+
+
+def host_of(url: str) -> str:
+    """Return `host:port` of an absolute https URL, lower-cased; "" when it is anything else."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname or parts.username is not None:
+        return ""
+    return f"{parts.hostname.lower()}:{parts.port or 443}"
+
+
+def default_name(context: ContextValue, taken: frozenset[str] = frozenset()) -> str:
+    """Return the name of a new context: its subscription's name, or more where that one is taken.
+
+    Azure PowerShell's default name is `Name (Id) - Tenant - Account`; ours is short while it can be.
+    """
+    short = context.subscription_label or context.tenant_label
+    longer = f"{short} - {context.tenant_label}"
+    longest = f"{longer} - {context.account_label}"
+    lower = {name.lower() for name in taken}
+    ident = context.subscription.id if context.subscription else context.tenant.id
+    candidates = (short, longer, longest, f"{longest} ({ident})")
+    return next((name for name in candidates if name.lower() not in lower), candidates[-1])

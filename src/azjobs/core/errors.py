@@ -1,0 +1,172 @@
+"""The errors a user can meet: what happened, who must act, and with which exit code.
+
+The first sentence of an error is always complete by itself: it says what is
+wrong and what to type. `exit_code` is what the shell gives for it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+import msgspec
+
+
+class Sent(StrEnum):
+    """Whether a request reached the service: what decides if it may go out again."""
+
+    NO = "no"
+    UNKNOWN = "unknown"
+    YES = "yes"
+
+
+class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a piece of work failed, as data: stored with the job, sent, shown.
+
+    `message` never holds a secret or a token. `left` names what was created and
+    still exists, in the order of creation.
+    """
+
+    code: str
+    message: str
+    target: str = ""
+    http_status: int | None = None
+    correlation_id: str = ""
+    sent: Sent = Sent.YES
+    left: tuple[str, ...] = ()
+
+
+class AzJobsError(Exception):
+    """Something went wrong in azjobs."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
+
+
+class InvalidInput(AzJobsError):
+    """The input cannot be used; nothing was changed."""
+
+    exit_code = 2
+
+
+class ConfirmationRequired(InvalidInput):
+    """Confirmation needs a terminal. Add --force."""
+
+
+class CannotSend(InvalidInput):
+    """An argument cannot be sent to another process; no job exists."""
+
+
+class NotFound(AzJobsError):
+    """What was named does not exist."""
+
+    exit_code = 3
+
+
+class JobNotFound(NotFound):
+    """No such job. Type: azjobs job get"""
+
+
+class ContextNotFound(NotFound):
+    """No such context. Type: azjobs context get"""
+
+
+class CredentialNotFound(NotFound):
+    """No such named credential in this session. Type: azjobs credential get --name NAME --username USER"""
+
+
+class ResourceNotFound(NotFound):
+    """The resource does not exist."""
+
+
+class Refused(AzJobsError):
+    """Not signed in, or not allowed."""
+
+    exit_code = 4
+
+
+class NotSignedIn(Refused):
+    """Not signed in. Type: azjobs account connect"""
+
+
+class SignInFailed(Refused):
+    """The sign-in was refused; nothing was saved."""
+
+
+class ContextRequired(Refused):
+    """Context autosave is off, so this job has no context. Pass az_context= to start_job or to the command."""
+
+
+class ContextNotGranted(Refused):
+    """The job was not granted this context when it was submitted."""
+
+
+class AmbiguousContext(Refused):
+    """Another thread is inside `with context:`; pass az_context=, or submit with contextvars.copy_context()."""
+
+
+class WrongTarget(Refused):
+    """The target is outside the context; nothing was sent."""
+
+
+class WaitTimedOut(AzJobsError, TimeoutError):
+    """The time to wait is over; the jobs go on."""
+
+    exit_code = 5
+
+
+class JobFailed(AzJobsError):
+    """The job failed.
+
+    `fault` is the reason as data; `output` what the job had returned until then.
+    """
+
+    def __init__(self, message: str | None = None, *, fault: Fault | None = None, output: list[object] | None = None):
+        super().__init__(message)
+        self.fault = fault
+        self.output = output or []
+
+
+class JobStopped(AzJobsError):
+    """The job was stopped before it had a result."""
+
+
+class JobBlocked(AzJobsError):
+    """The job waits for an answer. Type: azjobs job answer"""
+
+
+class JobNotFinished(AzJobsError):
+    """The job is not finished. Stop it first, or use force."""
+
+
+class RequestFailed(AzJobsError):
+    """Azure answered a request with an error."""
+
+    def __init__(self, message: str | None = None, *, fault: Fault | None = None) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
+class DaemonUnavailable(AzJobsError):
+    """The daemon cannot be reached or started."""
+
+
+class HomeUnusable(AzJobsError):
+    """The home folder cannot be used; nothing was changed."""
+
+
+class StoreTooNew(HomeUnusable):
+    """The store was written by a newer version of azjobs; nothing was changed."""
+
+
+def format_fault(fault: Fault) -> str:
+    """One sentence or two for people: code, message, and what was left behind."""
+    message = fault.message.strip()
+    text = f"{fault.code}. {message}" if message else f"{fault.code}."
+    if text[-1] not in ".!?":
+        text += "."
+    if fault.left:
+        text += f" Created and left: {', '.join(fault.left)}."
+    return text

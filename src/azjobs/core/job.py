@@ -1,0 +1,209 @@
+"""What a job is, as one value: what was asked, in which contexts, how far it is.
+
+The whole value is stored as one versioned JSON document. It holds no secret: a
+secret in a request is a named hole, a secret argument of a function a
+persistent id; both are filled in memory when they are needed.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from azjobs.core.arm import Answer, Request
+from azjobs.core.context import ContextValue
+from azjobs.core.errors import Fault
+from azjobs.core.lro import Watch
+from azjobs.core.states import JobState, NotStarted, State, name_of
+
+FORMAT = 1  # raised when a stored job can no longer be read by the release before
+
+
+class JobType(StrEnum):
+    """The kinds of job."""
+
+    BACKGROUND = "BackgroundJob"
+    AZURE = "AzureLongRunningJob"
+    BATCH = "BatchJob"
+
+
+class ProcessKind(StrEnum):
+    """What a process job runs."""
+
+    FUNCTION = "function"
+    FILE = "file"
+    COMMAND = "command"
+
+
+class Intended(msgspec.Struct, frozen=True, tag="intended", omit_defaults=True):
+    """Recorded, and about to be sent or sent without an answer yet; `sends` counts the attempts begun.
+
+    `problems` counts the attempts in a row that came to nothing, `refusals` those
+    in a row that the service put off.
+    """
+
+    sends: int = 0
+    problems: int = 0
+    refusals: int = 0
+
+
+class Looking(msgspec.Struct, frozen=True, tag="looking", omit_defaults=True):
+    """Unanswered: the resource is being read to learn whether the request took effect.
+
+    If it did not, the request is sent again, or ends with `fault` when there is
+    one. `is_accepted`: Azure took the request, but what became of it is lost.
+    """
+
+    sends: int = 1
+    problems: int = 0
+    fault: Fault | None = None
+    is_accepted: bool = False
+
+
+class Unclear(msgspec.Struct, frozen=True, tag="unclear", omit_defaults=True):
+    """Unanswered, and looking cannot tell: the user is asked."""
+
+    sends: int = 1
+
+
+class Watching(msgspec.Struct, frozen=True, tag="watching", omit_defaults=True):
+    """Accepted by Azure; `watch` says where its status is read.
+
+    `problems` counts the readings in a row that told nothing, `losses` those in a
+    row that found nothing there.
+    """
+
+    watch: Watch
+    problems: int = 0
+    status: str = ""
+    was_created: bool = False
+    percent: float | None = None
+    losses: int = 0
+
+
+class Fetching(msgspec.Struct, frozen=True, tag="fetching", omit_defaults=True):
+    """Succeeded; its result is being read from `url`, which was refused `refusals` times in a row."""
+
+    url: str
+    problems: int = 0
+    was_created: bool = False
+    refusals: int = 0
+
+
+class Ended(msgspec.Struct, frozen=True, tag="ended"):
+    """Answered for good."""
+
+    answer: Answer
+
+
+Phase = Intended | Looking | Unclear | Watching | Fetching | Ended
+
+
+class Call(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One request of a plan and how far it is.
+
+    `is_held`: it waits for the answer to the job's question, nothing is under way for it.
+    """
+
+    request: Request
+    phase: Phase
+    is_held: bool = False
+
+
+class PlanWork(msgspec.Struct, frozen=True, tag="plan", omit_defaults=True):
+    """Work at Azure: a plan, its arguments, and its requests in the order they were made.
+
+    `secrets` names the holes that must be filled, with what to ask for when one is missing.
+    """
+
+    plan: str
+    arguments: dict[str, Any] = {}
+    calls: dict[str, Call] = {}
+    secrets: dict[str, str] = {}
+
+
+class ProcessWork(msgspec.Struct, frozen=True, tag="process", omit_defaults=True):
+    """Work in a process of its own.
+
+    `interpreter` is the key of the warm parent that starts it; `folder` its
+    working directory; `environment` the keeper's name of the environment at
+    submit (never stored itself). `yields`: the function gives its output piece by
+    piece, so its value is a list. `key_sha256`: hash of the capability with which
+    the process asks the daemon for tokens. `pid` and `start_time` (ticks since
+    boot) once it runs.
+    """
+
+    kind: ProcessKind
+    folder: str
+    umask: int
+    interpreter: dict[str, Any] = {}
+    environment: str = ""
+    arguments: tuple[str, ...] = ()
+    secrets: dict[str, str] = {}
+    sys_path: tuple[str, ...] = ()
+    yields: bool = False
+    key_sha256: str = ""
+    pid: int = 0
+    start_time: int = 0
+    boot_id: str = ""
+
+
+Work = PlanWork | ProcessWork
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One job.
+
+    `id` is None while a blocking call is attached to it: it gets one, and shows
+    itself, when its caller goes away. `grants` are the contexts it may use.
+    `target` is what it acts on, for people. `created` names what it created so
+    far, in order.
+    """
+
+    uuid: str
+    id: int | None = None
+    name: str
+    command: str
+    session: str
+    submitted_at: float
+    work: Work
+    state: State = NotStarted()
+    context: ContextValue | None = None
+    grants: tuple[ContextValue, ...] = ()
+    target: str = ""
+    status_message: str = ""
+    remote_state: str = ""
+    location: str = "localhost"
+    autosave: bool = True
+    percent: float | None = None
+    failing: Fault | None = None
+
+    @property
+    def type(self) -> JobType:
+        """The kind of job, as PowerShell's PSJobTypeName."""
+        return JobType.BACKGROUND if isinstance(self.work, ProcessWork) else JobType.AZURE
+
+    @property
+    def state_name(self) -> JobState:
+        """The stored state; `core.observe` tells the true one while no daemon runs."""
+        return name_of(self.state)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Job)
+
+
+def format_job(job: Job) -> bytes:
+    """Encode a job for the store."""
+    return _encoder.encode(job)
+
+
+def parse_job(data: bytes | str) -> Job:
+    """Decode a stored job.
+
+    Raises:
+        msgspec.ValidationError: it is not a job of this format.
+    """
+    return _decoder.decode(data)

@@ -1,0 +1,106 @@
+"""Decide the next phase of a request that Azure has accepted: watched, fetched, ended.
+
+Pure. That a status could not be read says nothing about the operation, so only
+the operation's own word ends it, or its resource being gone for good. What
+became of an action whose record is lost is looked at, else the user is asked.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from azjobs.core import lro
+from azjobs.core.arm import Answer, Reply, Request, error_of
+from azjobs.core.errors import Fault
+from azjobs.core.events import Effect, NotAnswered, NotSent, ReadUrl, Replied
+from azjobs.core.job import Ended, Fetching, Looking, Phase, Unclear, Watching
+from azjobs.core.looking import look_path
+from azjobs.core.retry import backoff_s
+
+FETCH_TRIES = 8  # guess: the operation has succeeded, its result may take a moment to be readable
+GONE_AFTER = 8  # guess: some minutes of 404 in a row, beyond the lag between ARM's regions: it is gone, not late
+
+Moved = tuple[Phase, list[Effect]]
+CallEvent = Replied | NotSent | NotAnswered
+
+
+def apply_step(key: str, request: Request, step: lro.Step, *, was_created: bool) -> Moved:
+    """Return the phase of a call whose operation takes this step."""
+    match step:
+        case lro.Poll(watch, delay_s, percent, status):
+            watching = Watching(watch, status=status, was_created=was_created, percent=percent)
+            return watching, [ReadUrl(key, watch.url, delay_s)]
+        case lro.Fetch(url):
+            return Fetching(url, was_created=was_created), [ReadUrl(key, url)]
+        case lro.Finished(status, body):
+            return Ended(Answer(status, body, created=was_created)), []
+        case lro.OperationFailed(fault):
+            # Accepted, then failed: the resource is there, in a failed state.
+            return Ended(Answer(200, None, replace(fault, target=request.label), created=was_created)), []
+        case lro.Unreadable(_, delay_s):
+            watch = lro.Watch(lro.Monitor.RESOURCE, look_path(request), resource_url=look_path(request))
+            return Watching(watch, problems=1, was_created=was_created), [ReadUrl(key, watch.url, delay_s or 1.0)]
+
+
+def after_poll(key: str, request: Request, phase: Watching, event: CallEvent) -> Moved:
+    """Return the phase of a call whose status was read, or was not."""
+    problems = phase.problems + 1
+    if not isinstance(event, Replied):
+        return replace(phase, problems=problems), [ReadUrl(key, phase.watch.url, backoff_s(problems))]
+    if not _tells_of_reading_only(phase.watch, event.reply):
+        step = lro.next_step(phase.watch, event.reply)
+        if not isinstance(step, lro.Unreadable):
+            return apply_step(key, request, step, was_created=phase.was_created)
+    if event.reply.status in (404, 410):
+        losses = phase.losses + 1
+        moved = _after_loss(key, request, replace(phase, losses=losses), event.reply)
+        if moved is not None:
+            return moved
+    else:
+        losses = 0
+    wait_s = backoff_s(problems, event.reply.retry_after_s)
+    return replace(phase, problems=problems, losses=losses), [ReadUrl(key, phase.watch.url, wait_s)]
+
+
+def after_fetch(key: str, phase: Fetching, event: CallEvent) -> Moved:
+    """Return the phase of a call whose result was read, or was not."""
+    reply = event.reply if isinstance(event, Replied) else None
+    if reply is not None and reply.status < 300 and reply.status != 202:
+        return Ended(Answer(reply.status, reply.body, created=phase.was_created)), []
+    is_refused = reply is not None and reply.status < 500 and reply.status not in (408, 429)
+    refusals = phase.refusals + 1 if is_refused else 0
+    if refusals >= FETCH_TRIES:
+        # The operation succeeded: that its result cannot be read is not its failure.
+        return Ended(Answer(200, None, created=phase.was_created)), []
+    problems = phase.problems + 1
+    wait_s = backoff_s(problems, reply.retry_after_s if reply is not None else None)
+    return replace(phase, problems=problems, refusals=refusals), [ReadUrl(key, phase.url, wait_s)]
+
+
+def _tells_of_reading_only(watch: lro.Watch, reply: Reply) -> bool:
+    """Whether a 4xx from a Location is about reading it, not the operation's own answer.
+
+    A Location expires [RPC] and is read with a token and rights of its own.
+    """
+    if watch.monitor is not lro.Monitor.LOCATION:
+        return False
+    is_forbidden = reply.status == 403 and error_of(reply).code == "AuthorizationFailed"
+    return is_forbidden or reply.status in (401, 404, 410)
+
+
+def _after_loss(key: str, request: Request, phase: Watching, reply: Reply) -> Moved | None:
+    """Nothing was there to read. None: it may be late; read it again."""
+    status, losses = reply.status, phase.losses
+    if request.method == "DELETE" and losses >= lro.LOST_AFTER:
+        return Looking(is_accepted=True), [ReadUrl(key, look_path(request))]
+    elsewhere = lro.after_loss(phase.watch, unreadable_count=losses, http_status=status, method=request.method)
+    if elsewhere is not None:
+        return replace(phase, watch=elsewhere, problems=0, losses=0), [ReadUrl(key, elsewhere.url)]
+    if request.method == "POST" and losses >= lro.LOST_AFTER:
+        if not request.done_when:
+            return Unclear(), []
+        return Looking(is_accepted=True), [ReadUrl(key, look_path(request))]
+    if losses < GONE_AFTER:
+        return None
+    fault = Fault("ResourceGone", "Azure accepted it, but it is no longer there.", request.label, http_status=status)
+    return Ended(Answer(status, fault=fault)), []

@@ -1,0 +1,74 @@
+"""Decide the next state of a job that runs in a process of its own. Pure; a part of `core.machine`."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from azjobs.core.errors import Fault
+from azjobs.core.events import (
+    Begun,
+    Effect,
+    Event,
+    ProcessEnded,
+    ProcessStarted,
+    Recovered,
+    Released,
+    SecretMissing,
+    StartProcess,
+    StopAsked,
+    StopProcess,
+)
+from azjobs.core.job import Job, ProcessWork
+from azjobs.core.questions import ask_for_secrets
+from azjobs.core.states import Blocked, Completed, Failed, NotStarted, Running, Stopped, Stopping, started_at_of
+
+Outcome = tuple[Job, list[Effect]]
+
+
+def step_process(job: Job, work: ProcessWork, event: Event) -> Outcome:
+    """Return the unfinished job after `event`, and what is to be done about it."""
+    match event:
+        case Begun(at) | Recovered(at) if isinstance(job.state, NotStarted):
+            return replace(job, state=Running(at)), [StartProcess()]
+        case ProcessStarted(_, pid, start_time, boot_id):
+            job = replace(job, work=replace(work, pid=pid, start_time=start_time, boot_id=boot_id))
+            # A stop that was asked for before there was a process has found none.
+            return job, [StopProcess()] if isinstance(job.state, Stopping) else []
+        case ProcessEnded():
+            return _end(job, event)
+        case SecretMissing(at, names, _):
+            return _after_missing(job, work, at, names)
+        case Released(_, _) if isinstance(job.state, Blocked):
+            return replace(job, state=Running(job.state.started_at), status_message=""), [StartProcess()]
+        case StopAsked(at) if isinstance(job.state, NotStarted | Blocked):
+            return replace(job, state=Stopped(_started(job, at), at), status_message=""), []
+        case StopAsked(at):
+            return replace(job, state=Stopping(_started(job, at))), [StopProcess()]
+        case Recovered() if isinstance(job.state, Running):  # said only of a job of which nothing has run
+            return job, [StartProcess()]
+        case Recovered() if isinstance(job.state, Stopping):
+            return job, [StopProcess()]
+    return job, []
+
+
+def _after_missing(job: Job, work: ProcessWork, at: float, names: tuple[str, ...]) -> Outcome:
+    """The process was not started, for want of secrets."""
+    if isinstance(job.state, Stopping):
+        return replace(job, state=Stopped(job.state.started_at, at)), []
+    question = ask_for_secrets(work.secrets, names)
+    return replace(job, state=Blocked(_started(job, at), question), status_message=question.text), []
+
+
+def _end(job: Job, event: ProcessEnded) -> Outcome:
+    started_at = _started(job, event.at)
+    if isinstance(job.state, Stopping) or event.outcome == "stopped":
+        return replace(job, state=Stopped(started_at, event.at)), []
+    if event.outcome == "completed":
+        return replace(job, state=Completed(started_at, event.at)), []
+    fault = event.fault or Fault("ProcessDied", "The job's process ended without saying how.")
+    return replace(job, state=Failed(started_at, event.at, fault)), []
+
+
+def _started(job: Job, at: float) -> float:
+    started_at = started_at_of(job.state)
+    return at if started_at is None else started_at

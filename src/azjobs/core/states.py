@@ -1,0 +1,128 @@
+"""The states of a job, each with the data that belongs to it.
+
+The eleven names are PowerShell's, with its spelling. A state carries its data:
+an end without a time, or a failure without a reason, cannot be written down.
+Instants are epoch seconds, UTC.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from azjobs.core.errors import Fault
+
+
+class JobState(StrEnum):
+    """PowerShell's job states, and what each means here."""
+
+    NOT_STARTED = "NotStarted"  # accepted and durable; nothing was done yet
+    RUNNING = "Running"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+    BLOCKED = "Blocked"  # waits for an answer
+    SUSPENDED = "Suspended"  # read from other tools; no job of ours enters it
+    DISCONNECTED = "Disconnected"  # goes on, and nobody is watching just now
+    SUSPENDING = "Suspending"  # as Suspended
+    STOPPING = "Stopping"  # asked to stop, has not ended yet
+    AT_BREAKPOINT = "AtBreakpoint"  # as Suspended
+
+
+FINISHED = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.STOPPED})
+
+
+class QuestionKind(StrEnum):
+    """What a blocked job waits for."""
+
+    SECRET = "secret"  # noqa: S105 - a password must be given again
+    SIGN_IN = "sign-in"  # the account must be signed in again
+    UNANSWERED = "unanswered"  # whether a request took effect; only the user can know
+
+
+class Question(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a blocked job asks. `names`: the secrets it needs, or the key of the unanswered request."""
+
+    kind: QuestionKind
+    text: str
+    names: tuple[str, ...] = ()
+
+
+class NotStarted(msgspec.Struct, frozen=True, tag="NotStarted"):
+    """Accepted and durable."""
+
+
+class Running(msgspec.Struct, frozen=True, tag="Running"):
+    """Under way since `started_at`."""
+
+    started_at: float
+
+
+class Blocked(msgspec.Struct, frozen=True, tag="Blocked"):
+    """Waits for an answer; everything that does not depend on it goes on."""
+
+    started_at: float
+    question: Question
+
+
+class Stopping(msgspec.Struct, frozen=True, tag="Stopping"):
+    """Asked to stop."""
+
+    started_at: float
+
+
+class Completed(msgspec.Struct, frozen=True, tag="Completed"):
+    """Ended well."""
+
+    started_at: float
+    ended_at: float
+
+
+class Failed(msgspec.Struct, frozen=True, tag="Failed"):
+    """Ended with a reason."""
+
+    started_at: float
+    ended_at: float
+    fault: Fault
+
+
+class Stopped(msgspec.Struct, frozen=True, tag="Stopped", omit_defaults=True):
+    """Ended because it was asked to. `remote_state`: what the operation in Azure was last seen doing."""
+
+    started_at: float
+    ended_at: float
+    remote_state: str = ""
+
+
+State = NotStarted | Running | Blocked | Stopping | Completed | Failed | Stopped
+
+NAMES: dict[type, JobState] = {
+    NotStarted: JobState.NOT_STARTED,
+    Running: JobState.RUNNING,
+    Blocked: JobState.BLOCKED,
+    Stopping: JobState.STOPPING,
+    Completed: JobState.COMPLETED,
+    Failed: JobState.FAILED,
+    Stopped: JobState.STOPPED,
+}
+
+
+def name_of(state: State) -> JobState:
+    """The name of a state."""
+    return NAMES[type(state)]
+
+
+def is_finished(state: State) -> bool:
+    """Whether it can never change again."""
+    return isinstance(state, Completed | Failed | Stopped)
+
+
+def started_at_of(state: State) -> float | None:
+    """When the work began, if it did."""
+    return None if isinstance(state, NotStarted) else state.started_at
+
+
+def ended_at_of(state: State) -> float | None:
+    """When the job ended, if it did."""
+    return state.ended_at if isinstance(state, Completed | Failed | Stopped) else None
