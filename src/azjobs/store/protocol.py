@@ -1,0 +1,116 @@
+"""What the daemon needs of a store, whatever keeps it.
+
+One daemon writes. A change is seen at once by the store that made it, is
+durable against the death of the process once `commit` has returned, and
+against a power loss once a later `sync` has. Instants are epoch seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from azjobs.core.context import SignInKey
+from azjobs.core.errors import AzJobsError, HomeUnusable
+from azjobs.core.job import Job
+from azjobs.core.signin import SignIn
+
+
+class Fenced(AzJobsError):
+    """A newer daemon has taken over this home; this one must leave without doing anything more."""
+
+
+class StoreFull(HomeUnusable):
+    """The disk is full: nothing more can be recorded. Free some space; nothing was lost."""
+
+
+class JobStore(Protocol):
+    """Jobs, their payloads and the descriptions of saved sign-ins.
+
+    Used by one thread, except for `sync`. All changes since the last `commit`
+    are one transaction. When `commit` fails, they stay pending and the next
+    `commit` tries them again, so a full disk loses nothing.
+    """
+
+    @property
+    def epoch(self) -> int:
+        """The number of this opening of the store, one higher than that of the opening before."""
+        ...
+
+    def add(self, job: Job, payload: bytes = b"", *, is_attached: bool) -> Job:
+        """Record a new job and return it as it was recorded.
+
+        It gets the next id, which was never given before; an attached one has
+        none. A uuid that is known changes nothing: the known job is returned.
+        """
+        ...
+
+    def give_id(self, uuid: str) -> Job:
+        """Give an attached job its id, so that it shows itself; one that has an id is returned as it is.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        ...
+
+    def save(self, jobs: Iterable[Job]) -> None:
+        """Record how these jobs are now; one that was removed meanwhile stays removed."""
+        ...
+
+    def remove(self, uuids: Iterable[str]) -> None:
+        """Forget these jobs and their payloads; unknown ones are passed over. Their ids are never given again."""
+        ...
+
+    def load(self, uuid: str) -> Job | None:
+        """Return the job, None when there is none."""
+        ...
+
+    def load_unfinished(self) -> list[Job]:
+        """Return all jobs that have not ended, attached ones too, in the order of submission."""
+        ...
+
+    def load_all(self) -> list[Job]:
+        """Return all jobs, attached ones too, in the order of submission."""
+        ...
+
+    def payload(self, uuid: str) -> bytes:
+        """Return the payload that came with the job; empty when there is none or it was dropped."""
+        ...
+
+    def drop_payload(self, uuids: Iterable[str]) -> None:
+        """Forget the payloads of these jobs."""
+        ...
+
+    def save_sign_in(self, scope: str, sign_in: SignIn) -> None:
+        """Record how to sign in again, in place of what the scope had under the same key."""
+        ...
+
+    def drop_sign_in(self, scope: str, key: SignInKey) -> None:
+        """Forget a sign-in; an unknown one is passed over."""
+        ...
+
+    def load_sign_ins(self) -> list[tuple[str, SignIn]]:
+        """Return all sign-ins with their scopes, ordered by scope and key."""
+        ...
+
+    def commit(self) -> None:
+        """Make all changes so far one transaction and ring the bell; does nothing when there are none.
+
+        Raises:
+            Fenced: a newer daemon has opened the store; nothing was written and nothing ever will be.
+            StoreFull: the disk is full; the changes are still pending.
+            HomeUnusable: the store cannot be written; the changes are still pending.
+        """
+        ...
+
+    def sync(self) -> None:
+        """Block until all commits so far would survive a power loss; may be called in any thread.
+
+        Raises:
+            HomeUnusable: the disk reports an error.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the store; changes that were not committed are given up."""
+        ...

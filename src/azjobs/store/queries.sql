@@ -1,0 +1,84 @@
+-- All SQL of the store, but for what makes its tables (migrations/). Each statement is found by the name above it.
+
+-- schema_version --
+PRAGMA user_version;
+
+-- application --
+PRAGMA application_id;
+
+-- count_tables --
+SELECT count(*) FROM sqlite_schema;
+
+-- job_format --
+SELECT job_format FROM head;
+
+-- begin --
+BEGIN IMMEDIATE;
+
+-- commit --
+COMMIT;
+
+-- rollback --
+ROLLBACK;
+
+-- raise_epoch --
+UPDATE head SET epoch = epoch + 1, job_format = max(job_format, :job_format) RETURNING epoch, last_id;
+
+-- fence --
+UPDATE head SET last_id = max(last_id, :last_id) WHERE epoch = :epoch;
+
+-- save_job --
+INSERT INTO jobs (uuid, id, name, state, type, session, submitted_at, ended_at, document)
+VALUES (:uuid, :id, :name, :state, :type, :session, :submitted_at, :ended_at, :document)
+ON CONFLICT (uuid) DO UPDATE SET
+    id = excluded.id, name = excluded.name, state = excluded.state, type = excluded.type, session = excluded.session,
+    submitted_at = excluded.submitted_at, ended_at = excluded.ended_at, document = excluded.document;
+
+-- remove_job --
+DELETE FROM jobs WHERE uuid = ?;
+
+-- has_job --
+SELECT 1 FROM jobs WHERE uuid = ?;
+
+-- load_job --
+SELECT document FROM jobs WHERE uuid = ?;
+
+-- load_unfinished_jobs --
+SELECT document FROM jobs WHERE ended_at IS NULL ORDER BY submitted_at, uuid;
+
+-- load_jobs --
+SELECT document FROM jobs ORDER BY submitted_at, uuid;
+
+-- save_payload --
+INSERT INTO payloads (uuid, payload) VALUES (?, ?) ON CONFLICT (uuid) DO UPDATE SET payload = excluded.payload;
+
+-- drop_payload --
+DELETE FROM payloads WHERE uuid = ?;
+
+-- load_payload --
+SELECT payload FROM payloads WHERE uuid = ?;
+
+-- save_sign_in --
+INSERT INTO sign_ins (scope, key, document) VALUES (?, ?, ?)
+ON CONFLICT (scope, key) DO UPDATE SET document = excluded.document;
+
+-- drop_sign_in --
+DELETE FROM sign_ins WHERE scope = ? AND key = ?;
+
+-- load_sign_ins --
+SELECT scope, document FROM sign_ins ORDER BY scope, key;
+
+-- checkpoint --
+PRAGMA wal_checkpoint(PASSIVE);
+
+-- read_visible_jobs --
+SELECT document FROM jobs WHERE id IS NOT NULL ORDER BY id;
+
+-- read_jobs_by_id --
+SELECT document FROM jobs WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id;
+
+-- read_jobs_by_uuid --
+SELECT document FROM jobs WHERE uuid IN (SELECT value FROM json_each(?)) ORDER BY id, submitted_at, uuid;
+
+-- has_unfinished_jobs --
+SELECT EXISTS (SELECT 1 FROM jobs WHERE ended_at IS NULL);
