@@ -1,0 +1,1 @@
+"""Entry points of the processes azjobs consists of; each wires its own layers and stands outside them."""
