@@ -1,0 +1,186 @@
+"""Hand out access tokens: one fetch for many askers, renewed before they expire.
+
+The credentials of azure-identity are synchronous, so they run in a few threads.
+No token is ever part of an exception, a log line or a `repr`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import msgspec
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+
+from azjobs.azure.credentials import Credential, build
+from azjobs.azure.refusals import SignInUnavailable, explain
+from azjobs.core.context import SignInKey
+from azjobs.core.signin import SignIn
+
+THREADS = 4  # guess: sign-ins of different accounts do not wait for each other; a fetch takes some 100 ms
+# MSAL hands out its own cached token until five minutes before the end: asking it earlier brings nothing new.
+LONGEST_MARGIN_S = 290.0
+MARGIN_SHARE = 0.1  # guess: of a short token's life
+STILL_GOOD_S = 20.0  # guess: when no new one can be had, an old token with so much life left is given out
+
+FetchSecrets = Callable[[], Awaitable[Mapping[str, str]]]
+Build = Callable[[SignIn, Mapping[str, str]], Credential]
+
+
+class Token(msgspec.Struct, frozen=True):
+    """An access token. `expires_at` is in epoch seconds, UTC."""
+
+    token: str
+    expires_at: float
+
+    def __repr__(self) -> str:
+        """Say until when, not what."""
+        return f"<Token until {self.expires_at:.0f}>"
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    token: Token
+    renew_at: float
+
+
+_CacheKey = tuple[SignInKey, str, str, str, str]  # sign-in, owner, description, scope, claims
+
+
+class TokenBroker:
+    """The tokens and credentials in use. One event loop owns it."""
+
+    def __init__(
+        self,
+        *,
+        build: Build = build,
+        clock: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """`clock` gives epoch seconds; `chance` a number from 0 to 1, so that not all renew at one moment."""
+        self._build = build
+        self._clock = clock
+        self._chance = chance
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sign-in")
+        self._credentials: dict[tuple[SignInKey, str, str], Credential] = {}
+        self._kept: dict[_CacheKey, _Kept] = {}
+        self._fetches: dict[_CacheKey, asyncio.Task[Token]] = {}
+
+    async def fetch(
+        self, sign_in: SignIn, scope: str, *, secrets: FetchSecrets, owner: str = "", claims: str = ""
+    ) -> Token:
+        """Return a token for `scope` that is good for a while, from the cache or from Entra.
+
+        `secrets` is awaited only when the credential must be built. `owner` tells
+        sign-ins of the same account apart that were made by different sessions.
+        Many askers at once cause one fetch; one who goes away does not stop it.
+
+        Raises:
+            SignInFailed: refused; asking again does not help.
+            SignInUnavailable: the service cannot be reached or is overloaded.
+        """
+        description = msgspec.json.encode(sign_in).decode()
+        key = (sign_in.key, owner, description, scope, claims)
+        kept = self._kept.get(key)
+        if kept is not None and self._clock() < kept.renew_at:
+            return kept.token
+        fetch = self._fetches.get(key)
+        if fetch is None:
+            fetch = asyncio.create_task(self._renew(key, sign_in, secrets))
+            self._fetches[key] = fetch
+            fetch.add_done_callback(partial(self._fetched, key))
+        return await asyncio.shield(fetch)
+
+    def forget(self, key: SignInKey, owner: str | None = None) -> None:
+        """Drop all tokens and credentials of a sign-in (of one owner, or of all), as after signing in again."""
+        for cached in [k for k in self._kept if k[0] == key and owner in (None, k[1])]:
+            del self._kept[cached]
+        for fetched in [k for k in self._fetches if k[0] == key and owner in (None, k[1])]:
+            del self._fetches[fetched]  # it goes on for those who wait, and leaves nothing behind
+        for known in [k for k in self._credentials if k[0] == key and owner in (None, k[1])]:
+            self._drop(known)
+
+    async def close(self) -> None:
+        """End the fetches under way and close every credential."""
+        for fetch in list(self._fetches.values()):
+            fetch.cancel()
+            with suppress(BaseException):
+                await fetch
+        for known in list(self._credentials):
+            self._drop(known)
+        self._kept.clear()
+        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=False)
+
+    async def _renew(self, key: _CacheKey, sign_in: SignIn, secrets: FetchSecrets) -> Token:
+        try:
+            token = await self._ask(key, sign_in, secrets)
+        except SignInUnavailable:
+            kept = self._kept.get(key)
+            if kept is not None and self._clock() < kept.token.expires_at - STILL_GOOD_S:
+                return kept.token
+            raise
+        now = self._clock()
+        margin_s = min(LONGEST_MARGIN_S, MARGIN_SHARE * max(0.0, token.expires_at - now)) * (0.7 + 0.3 * self._chance())
+        if self._is_wanted(key):
+            self._kept[key] = _Kept(token, token.expires_at - margin_s)
+        return token
+
+    async def _ask(self, key: _CacheKey, sign_in: SignIn, secrets: FetchSecrets) -> Token:
+        known = key[:3]
+        credential = self._credentials.get(known)
+        if credential is None:
+            credential = self._build(sign_in, await secrets())
+            if self._is_wanted(key):
+                self._credentials[known] = credential
+        answer = await asyncio.get_running_loop().run_in_executor(self._pool, _get_token, credential, key[3], key[4])
+        if isinstance(answer, AccessToken):
+            return Token(answer.token, float(answer.expires_on))
+        failure = explain(
+            str(getattr(answer, "message", answer)),
+            account=sign_in.key.account,
+            tenant=sign_in.key.tenant,
+            is_network=_is_network(answer),
+        )
+        if not isinstance(failure, SignInUnavailable):
+            self._drop(known)  # built with a secret that may be wrong; next time it is asked for again
+        raise failure
+
+    def _is_wanted(self, key: _CacheKey) -> bool:
+        """Whether the fetch that runs is still the one for its key, and the sign-in was not forgotten meanwhile."""
+        return self._fetches.get(key) is asyncio.current_task()
+
+    def _fetched(self, key: _CacheKey, fetch: asyncio.Task[Token]) -> None:
+        if self._fetches.get(key) is fetch:
+            del self._fetches[key]
+        if not fetch.cancelled():
+            fetch.exception()  # told to whoever asked; nobody may be left to ask
+
+    def _drop(self, known: tuple[SignInKey, str, str]) -> None:
+        close = getattr(self._credentials.pop(known, None), "close", None)
+        if close is not None:
+            self._pool.submit(close)
+
+
+def _get_token(credential: Credential, scope: str, claims: str) -> AccessToken | Exception:
+    """Return the token or what went wrong: raised, it would carry the frames, and their secrets, of the credential."""
+    try:
+        return credential.get_token(*scope.split(), **({"claims": claims} if claims else {}))
+    except Exception as problem:  # noqa: BLE001 - a credential is other people's code, and a job must end in a sentence
+        problem.__traceback__ = None
+        return problem
+
+
+def _is_network(problem: BaseException | None) -> bool:
+    """Whether no answer came: azure-identity wraps the errors of its pipeline."""
+    seen: Any = problem
+    while seen is not None:
+        if isinstance(seen, ServiceRequestError | ServiceResponseError):
+            return True
+        seen = seen.__cause__
+    return False

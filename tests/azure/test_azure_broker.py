@@ -1,0 +1,286 @@
+"""Tokens are fetched once for many, renewed in time, and refused in one sentence without a secret in it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import pytest
+from azure.core.credentials import AccessToken
+from msgspec.structs import replace
+
+from azjobs.azure.broker import TokenBroker
+from azjobs.azure.refusals import SignInUnavailable
+from azjobs.azure.sender import tenant_of
+from azjobs.core.errors import SignInFailed
+from azjobs.core.signin import SignIn
+
+
+class Clock:
+    """The real time, moved."""
+
+    def __init__(self) -> None:
+        self.offset_s = 0.0
+
+    def __call__(self) -> float:
+        """Epoch seconds."""
+        return time.time() + self.offset_s
+
+
+class HourlyCredential:
+    """Gives a new token at each question, good for an hour by the given clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.given = 0
+
+    def get_token(self, *scopes: str, claims: str | None = None, **kwargs: Any) -> AccessToken:
+        """As azure-core defines it."""
+        self.given += 1
+        return AccessToken(f"token-{self.given}", int(self.clock()) + 3600)
+
+
+def using(work: Callable[[TokenBroker], Awaitable[Any]], **options: Any) -> Any:
+    async def run() -> Any:
+        broker = TokenBroker(**options)
+        try:
+            return await work(broker)
+        finally:
+            await broker.close()
+
+    return asyncio.run(run())
+
+
+def asker(cloud: Any, sign_in: SignIn | None = None, **secrets: str) -> Callable[..., Awaitable[Any]]:
+    async def given() -> Mapping[str, str]:
+        return {**cloud.secrets, **secrets}
+
+    async def ask(broker: TokenBroker, **options: Any) -> Any:
+        scope = cloud.context.environment.scope
+        return await broker.fetch(sign_in or cloud.sign_in, scope, secrets=given, **options)
+
+    return ask
+
+
+def refusal(cloud: Any, sign_in: SignIn | None = None, **secrets: str) -> Exception:
+    with pytest.raises((SignInFailed, SignInUnavailable)) as caught:
+        using(asker(cloud, sign_in, **secrets))
+    return caught.value
+
+
+def test_five_hundred_askers_cause_one_token_request(cloud: Any) -> None:
+    """Many who ask at once share one fetch; who asks later gets the same token from the cache."""
+    ask = asker(cloud)
+
+    async def work(broker: TokenBroker) -> list[Any]:
+        first = await asyncio.gather(*(ask(broker) for _ in range(500)))
+        return [*first, await ask(broker)]
+
+    tokens = using(work)
+    assert len({t.token for t in tokens}) == 1
+    assert cloud.token_requests() == 1
+    assert tenant_of(tokens[0].token) == cloud.endpoint["tenant_id"]
+
+
+def test_an_asker_who_goes_away_does_not_stop_the_fetch_of_the_others(cloud: Any) -> None:
+    """Cancelling one waiter leaves the shared fetch alone."""
+    ask = asker(cloud)
+
+    async def work(broker: TokenBroker) -> Any:
+        impatient = asyncio.create_task(ask(broker))
+        patient = asyncio.create_task(ask(broker))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        return await patient
+
+    assert using(work).token
+    assert cloud.token_requests() == 1
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_a_token_is_renewed_before_it_expires_and_not_much_earlier(cloud: Any, chance: float) -> None:
+    """Five minutes before the end the cached token is still given, three minutes before a new one."""
+    clock = Clock()
+    credential = HourlyCredential(clock)
+    ask = asker(cloud)
+
+    async def work(broker: TokenBroker) -> list[str]:
+        tokens = []
+        for offset_s in (0, 3600 - 900, 3600 - 300, 3600 - 180):
+            clock.offset_s = offset_s
+            tokens.append((await ask(broker)).token)
+        return tokens
+
+    found = using(work, clock=clock, chance=lambda: chance, build=lambda _sign_in, _secrets: credential)
+    assert found == ["token-1", "token-1", "token-1", "token-2"]
+
+
+def test_a_token_of_a_short_life_is_kept_for_most_of_it(cloud: Any) -> None:
+    """With a life of a minute it is renewed in the last tenth, not at each question."""
+    cloud.control.token_lifetime(60)
+    ask, clock = asker(cloud), Clock()
+
+    async def work(broker: TokenBroker) -> list[int]:
+        counts = []
+        for offset_s in (0, 50, 57, 58):
+            clock.offset_s = offset_s
+            await ask(broker)
+            counts.append(cloud.token_requests())
+        return counts
+
+    assert using(work, clock=clock, chance=lambda: 1.0) == [1, 1, 2, 2]
+
+
+def test_an_old_token_is_given_out_while_no_new_one_can_be_had(cloud: Any) -> None:
+    """The sign-in service is away, the token has a while to live: nobody is kept waiting."""
+    cloud.control.token_lifetime(200)
+    ask, clock = asker(cloud), Clock()
+
+    async def work(broker: TokenBroker) -> tuple[Any, Any]:
+        first = await ask(broker)
+        cloud.control.fault("/oauth2/", {"status": 503}, times=100)
+        clock.offset_s = 165
+        kept = await ask(broker)
+        clock.offset_s = 195
+        with pytest.raises(SignInUnavailable):
+            await ask(broker)
+        return first, kept
+
+    first, kept = using(work, clock=clock, chance=lambda: 1.0)
+    assert kept.token == first.token
+
+
+def test_a_claims_challenge_brings_a_new_token(cloud: Any) -> None:
+    """Tokens are kept apart by the claims they were asked with."""
+    ask = asker(cloud)
+
+    async def work(broker: TokenBroker) -> None:
+        await ask(broker)
+        await ask(broker, claims='{"access_token": {"nbf": {"essential": true}}}')
+
+    using(work)
+    assert cloud.token_requests() == 2
+
+
+def test_sign_ins_of_one_account_by_two_sessions_are_kept_apart(cloud: Any) -> None:
+    """A wrong secret in one session is not hidden by the right one of another."""
+    right, wrong = asker(cloud), asker(cloud, client_secret="wrong")
+
+    async def work(broker: TokenBroker) -> None:
+        await right(broker, owner="one")
+        with pytest.raises(SignInFailed):
+            await wrong(broker, owner="two")
+
+    using(work)
+
+
+def test_after_a_refusal_the_secret_is_asked_for_again(cloud: Any) -> None:
+    """A credential that was refused is not kept: the next try uses what is known then."""
+    secret = {"client_secret": "wrong"}
+
+    async def given() -> Mapping[str, str]:
+        return secret
+
+    async def work(broker: TokenBroker) -> Any:
+        scope = cloud.context.environment.scope
+        with pytest.raises(SignInFailed):
+            await broker.fetch(cloud.sign_in, scope, secrets=given)
+        secret.update(cloud.secrets)
+        return await broker.fetch(cloud.sign_in, scope, secrets=given)
+
+    assert using(work).token
+
+
+def test_a_forgotten_sign_in_is_asked_for_anew(cloud: Any) -> None:
+    """Forgetting drops tokens and credential, also of a fetch that is under way."""
+    ask = asker(cloud)
+
+    async def work(broker: TokenBroker) -> None:
+        await ask(broker)
+        broker.forget(cloud.sign_in.key, "somebody else")
+        await ask(broker)
+        assert cloud.token_requests() == 1
+        broker.forget(cloud.sign_in.key)
+        under_way = asyncio.create_task(ask(broker))
+        await asyncio.sleep(0)
+        broker.forget(cloud.sign_in.key)
+        await under_way
+        await ask(broker)
+
+    using(work)
+    assert cloud.token_requests() == 3
+
+
+def test_a_wrong_secret_is_said_in_one_sentence_that_does_not_hold_it(cloud: Any) -> None:
+    """Neither the exception nor its traceback shows the secret that was tried."""
+    problem = refusal(cloud, client_secret="hunter2-hunter2")
+    assert isinstance(problem, SignInFailed)
+    account = cloud.endpoint["client_id"]
+    assert str(problem).startswith(f"The client secret of {account} is wrong")
+    assert "AADSTS7000215" in str(problem)
+    shown = "".join(traceback.format_exception(problem))
+    assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        pytest.param({"client_id": "00000000-0000-0000-0000-000000000001"}, "no application", id="unknown-application"),
+        pytest.param({"tenant_id": "00000000-0000-0000-0000-000000000001"}, "no tenant", id="unknown-tenant"),
+    ],
+)
+def test_what_does_not_exist_is_said(cloud: Any, changed: dict[str, str], words: str) -> None:
+    """An unknown application and an unknown tenant are told apart."""
+    sign_in = replace(cloud.sign_in, arguments={**cloud.sign_in.arguments, **changed})
+    problem = refusal(cloud, sign_in)
+    assert isinstance(problem, SignInFailed)
+    assert f"There is {words}" in str(problem)
+    assert "azjobs account connect" in str(problem)
+
+
+def test_an_authority_that_cannot_be_reached_is_no_refusal(cloud: Any) -> None:
+    """Trying again can help: another type of error, which says so."""
+    environment = replace(cloud.sign_in.environment, authority_url="https://localhost:1")
+    problem = refusal(cloud, replace(cloud.sign_in, environment=environment))
+    assert isinstance(problem, SignInUnavailable)
+    assert "cannot be reached" in str(problem)
+
+
+@pytest.mark.parametrize("action", [{"status": 429, "retry_after": 1}, {"status": 503}, "reset-before"])
+def test_an_overloaded_authority_is_no_refusal(cloud: Any, action: Any) -> None:
+    """Throttled, failing, or cutting the line: the sign-in itself may be in order."""
+    cloud.control.fault("/oauth2/", action)
+    assert isinstance(refusal(cloud), SignInUnavailable)
+
+
+def test_the_private_authority_wins_over_the_environments_bundle(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """REQUESTS_CA_BUNDLE and a proxy of the environment do not come between a sign-in and its own authority."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, "/etc/ssl/certs/ca-certificates.crt")
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert using(asker(cloud)).token
+
+
+def test_a_token_does_not_show_itself(cloud: Any) -> None:
+    """A token in a log line or a traceback says until when it is good, and no more."""
+    token = using(asker(cloud))
+    assert token.token not in f"{token!r} {token}"
+    assert "until" in repr(token)
+
+
+def test_a_foreign_error_of_a_credential_becomes_a_sentence(cloud: Any) -> None:
+    """Whatever a credential raises, who asks gets `SignInFailed`."""
+
+    class Broken(HourlyCredential):
+        def get_token(self, *scopes: str, claims: str | None = None, **kwargs: Any) -> Any:
+            raise FileNotFoundError("no token file")
+
+    async def work(broker: TokenBroker) -> Any:
+        return await asker(cloud)(broker)
+
+    with pytest.raises(SignInFailed, match="no token file"):
+        using(work, build=lambda _sign_in, _secrets: Broken(Clock()))
