@@ -1,0 +1,196 @@
+"""Put the daemon together, keep it running while there is work, and let it end when there is none.
+
+The one module that wires the real clock, store, transport and processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from pathlib import Path
+
+from azjobs.azure.broker import TokenBroker
+from azjobs.azure.sender import Sender
+from azjobs.azure.transport import AiohttpTransport
+from azjobs.core.budget import Budgets
+from azjobs.core.events import ProcessEnded, Recovered, Released
+from azjobs.core.job import Job
+from azjobs.core.layout import Layout
+from azjobs.core.states import Blocked, QuestionKind, Stopping
+from azjobs.daemon.followers import Followers
+from azjobs.daemon.ledger import Ledger
+from azjobs.daemon.plain_reads import PlainReads
+from azjobs.daemon.processes import ProcessRunner
+from azjobs.daemon.records import JournalRecords
+from azjobs.daemon.recovery import Fate, fate_of
+from azjobs.daemon.requests import Exchange, RequestRunner
+from azjobs.daemon.runner import Runner
+from azjobs.daemon.server import Server
+from azjobs.daemon.service import Parts, Service
+from azjobs.daemon.sessions import Sessions
+from azjobs.daemon.sign_ins import SignIns
+from azjobs.daemon.vault import Vault
+from azjobs.keeper.channel import KeeperChannel
+from azjobs.process.journal import remove_files
+from azjobs.store.sqlite import SqliteStore
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 60.0  # guess: longer than the pause between two commands of one person
+
+
+class Daemon:
+    """One daemon of one home."""
+
+    def __init__(self, layout: Layout[Path], *, version: str, keeper: KeeperChannel) -> None:
+        self._layout = layout
+        self._keeper = keeper
+        self._leaving = asyncio.Event()
+        self._background: set[asyncio.Future[object]] = set()
+        self._idle_timer: asyncio.TimerHandle | None = None
+        layout.journals_folder.mkdir(mode=0o700, exist_ok=True)
+        self._store = SqliteStore(layout.store_file)
+        self.followers = Followers()
+        self.ledger = Ledger(self._store, on_commit=self.followers.tell, on_broken=self._broken)
+        self.runner = Runner(self.ledger)
+        self.vault = Vault(keeper)
+        self.transport = AiohttpTransport()
+        self.broker = TokenBroker()
+        self.sign_ins = SignIns(self.vault, self._store, self.broker)
+        self.sessions = Sessions(self.vault, self.sign_ins, lambda: list(self.runner))
+        exchange = Exchange(Sender(self.transport), self.sign_ins, Budgets(), self.runner)
+        self.requests = RequestRunner(self.runner, self.ledger, self.vault, exchange)
+        self.processes = ProcessRunner(self.runner, self._store, self.vault, keeper, layout)
+        self.runner.requests = self.requests
+        self.runner.processes = self.processes
+        self.runner.records = JournalRecords(layout)
+        self.runner.on_finished += [self.sessions.job_finished, self._job_finished]
+        parts = Parts(
+            store=self._store,
+            ledger=self.ledger,
+            runner=self.runner,
+            vault=self.vault,
+            sign_ins=self.sign_ins,
+            sessions=self.sessions,
+            followers=self.followers,
+            reads=PlainReads(exchange),
+            processes=self.processes,
+            remove_files=lambda uuid: remove_files(layout.journal_file(uuid)),
+        )
+        self.service = Service(parts, version=version, leave=self._leaving.set)
+        self.server = Server(self.service, version=version, epoch=self._store.epoch)
+        self.server.on_idle = self._consider_idle
+        self.sign_ins.on_added = self._release_signed_in
+
+    async def run(self, listening: socket.socket) -> None:
+        """Serve until asked to leave, or idle, or without a keeper."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._leaving.set)
+        await self.sign_ins.load()
+        self.requests.start()
+        await self._recover()
+        await self.sessions.load()
+        await self.server.start(listening)
+        self._consider_idle()
+        self._keeper.closed.add_done_callback(lambda _: self._leaving.set())
+        try:
+            await self._leaving.wait()
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        await self.server.close()
+        await self.requests.close()
+        await self.processes.close()
+        self.sessions.close()
+        for task in list(self._background):
+            task.cancel()
+        with contextlib.suppress(Exception):  # what could not be recorded is found out again at the next start
+            self.ledger.commit()
+        await self.transport.close()
+        await self.broker.close()
+        self._store.close()
+
+    async def _recover(self) -> None:
+        """Take up every unfinished job (`daemon.recovery` has the rules)."""
+        jobs = self._store.load_unfinished()
+        for job in jobs:
+            self.runner.take(job)
+        for job in jobs:
+            at = self.runner.now()
+            match fate_of(job, self._layout.journal_file(job.uuid)):
+                case Fate.RESUME:
+                    self.runner.apply(job.uuid, Recovered(at))
+                case Fate.START if isinstance(job.state, Stopping):
+                    self.runner.apply(job.uuid, ProcessEnded(at, "stopped"))
+                case Fate.START:
+                    self.runner.apply(job.uuid, Released(at) if isinstance(job.state, Blocked) else Recovered(at))
+                case Fate.WATCH:
+                    self.processes.watch(job)
+                case Fate.SETTLE:
+                    await self.processes.settle(job)
+            if job.id is None:
+                self.service.adopt(job)
+        await self._hold()
+
+    def _release_signed_in(self) -> None:
+        """A sign-in was added: jobs that were blocked for want of one try again."""
+        for job in self.runner:
+            if isinstance(job.state, Blocked) and job.state.question.kind is QuestionKind.SIGN_IN:
+                self.runner.apply(job.uuid, Released(self.runner.now()))
+
+    def _job_finished(self, job: Job) -> None:
+        self._spawn(self._forget_secrets(job))
+        if not len(self.runner):
+            self._consider_idle()
+
+    async def _forget_secrets(self, job: Job) -> None:
+        self._store.drop_payload([job.uuid])
+        if job.work.secrets or not hasattr(job.work, "plan"):
+            await self.vault.drop_job(job.uuid)
+        await self._hold()
+
+    async def _hold(self) -> None:
+        """Tell the keeper whether there is work for which it must keep a daemon alive."""
+        await self._keeper.hold(len(self.runner))
+        if not len(self.runner):
+            await self.vault.keep_environments(frozenset())
+
+    def _consider_idle(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        self._idle_timer = asyncio.get_running_loop().call_later(IDLE_S, self._leave_if_idle)
+
+    def _leave_if_idle(self) -> None:
+        if self.server.connections or len(self.runner):
+            return
+        self._leaving.set()
+
+    def _broken(self, error: Exception) -> None:
+        log.error("Leaving: %s", error)
+        self._leaving.set()
+
+    def _spawn(self, work: object) -> None:
+        task: asyncio.Future[object] = asyncio.ensure_future(work)  # type: ignore[call-overload]  # always a coroutine of this class
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def listening_socket(fd: int) -> socket.socket:
+    """Take over the listening socket that the keeper bound."""
+    sock = socket.socket(fileno=fd)
+    sock.setblocking(False)
+    return sock
+
+
+def protect() -> None:
+    """Files and sockets of this process are for its user only, and its memory is not dumped."""
+    import resource  # noqa: PLC0415 - needed once
+
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,0 +1,76 @@
+"""Tell those who asked what became of jobs, as soon as it is committed.
+
+A follower that does not read is let go when too much waits for it: it connects
+again and is told the present state first, so it misses nothing that lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from azjobs.core.job import Job
+from azjobs.core.states import is_finished
+from azjobs.core.wire import Changed
+
+BACKLOG_BYTES = 4 * 1024 * 1024  # guess: some ten thousand changes
+
+
+class Outlet(Protocol):
+    """Where a follower listens."""
+
+    def push(self, changed: Changed) -> None:
+        """Send without waiting."""
+        ...
+
+
+def changed_of(job: Job, *, is_removed: bool = False) -> Changed:
+    """What is told of a job."""
+    return Changed(
+        job.uuid, job.id, job.state, job.status_message, job.percent, job.remote_state, is_removed=is_removed
+    )
+
+
+class Followers:
+    """Who wants to be told of which job."""
+
+    def __init__(self) -> None:
+        self._all: set[Outlet] = set()
+        self._by_uuid: dict[str, set[Outlet]] = {}
+        self._followed: dict[Outlet, set[str]] = {}
+        self._told: dict[str, Changed] = {}
+
+    def add(self, outlet: Outlet, uuids: Iterable[str]) -> None:
+        """Tell `outlet` of these jobs; of all that show themselves when none is named."""
+        wanted = set(uuids)
+        if not wanted:
+            self._all.add(outlet)
+        self._followed.setdefault(outlet, set()).update(wanted)
+        for uuid in wanted:
+            self._by_uuid.setdefault(uuid, set()).add(outlet)
+
+    def drop(self, outlet: Outlet) -> None:
+        """Tell it nothing more."""
+        self._all.discard(outlet)
+        self._told.clear()  # whoever comes next is told anew
+        for uuid in self._followed.pop(outlet, set()):
+            outlets = self._by_uuid.get(uuid, set())
+            outlets.discard(outlet)
+            if not outlets:
+                self._by_uuid.pop(uuid, None)
+
+    def tell(self, job: Job, *, is_removed: bool = False) -> None:
+        """Tell everybody who asked about this job."""
+        outlets = self._by_uuid.get(job.uuid, set())
+        if job.id is not None:
+            outlets = outlets | self._all
+        if not outlets:
+            return
+        changed = changed_of(job, is_removed=is_removed)
+        if self._told.get(job.uuid) == changed:
+            return  # something about the job was recorded that nobody is told of
+        self._told[job.uuid] = changed
+        if is_finished(job.state):
+            self._told.pop(job.uuid)
+        for outlet in list(outlets):
+            outlet.push(changed)

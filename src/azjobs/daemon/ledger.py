@@ -1,0 +1,120 @@
+"""Decide when what happened is on disk: one transaction a loop tick, one barrier for many waiters.
+
+A commit survives the death of any process. `durable()` also survives the loss
+of power; it is awaited before anything is sent to Azure and before a job is
+acknowledged, and many waiters share one flush.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from azjobs.core.errors import HomeUnusable
+from azjobs.core.job import Job
+from azjobs.store.protocol import Fenced, JobStore, StoreFull
+
+log = logging.getLogger(__name__)
+
+FULL_RETRY_S = 1.0  # guess: how soon it is noticed that there is room on the disk again
+
+Listener = Callable[[Job], None]
+
+
+class Ledger:
+    """The daemon's way to the store.
+
+    `on_commit` is told of each job once its newest value is committed.
+    `on_broken` is called when the store can no longer be written: another
+    daemon has taken over, or the disk refuses.
+    """
+
+    def __init__(self, store: JobStore, *, on_commit: Listener, on_broken: Callable[[Exception], None]) -> None:
+        self._store = store
+        self._on_commit = on_commit
+        self._on_broken = on_broken
+        self._dirty: dict[str, Job] = {}
+        self._is_due = False
+        self._changes = 0
+        self._synced = 0
+        self._flush: asyncio.Task[None] | None = None
+
+    def add(self, job: Job, payload: bytes, *, is_attached: bool) -> Job:
+        """Take a new job in this tick's transaction; returns it with its id, or the stored one of the same uuid."""
+        job = self._store.add(job, payload, is_attached=is_attached)
+        self._schedule()
+        return job
+
+    def give_id(self, uuid: str) -> Job:
+        """Turn an attached job into one that shows itself."""
+        job = self._store.give_id(uuid)
+        self._schedule()
+        return job
+
+    def save(self, job: Job) -> None:
+        """Record the newest value of a job at the end of this tick."""
+        self._dirty[job.uuid] = job
+        self._schedule()
+
+    def remove(self, uuids: Iterable[str]) -> None:
+        """Forget these jobs."""
+        removed = list(uuids)
+        for uuid in removed:
+            self._dirty.pop(uuid, None)
+        self._store.remove(removed)
+        self._schedule()
+
+    async def durable(self) -> None:
+        """Wait until everything recorded before this call survives a loss of power."""
+        wanted = self._changes
+        if self._is_due:
+            self.commit()
+        while self._synced < wanted:
+            if self._flush is None:
+                self._flush = asyncio.ensure_future(self._sync())
+            await asyncio.shield(self._flush)
+
+    def commit(self) -> None:
+        """Write this tick's changes in one transaction, then tell the listener.
+
+        Raises:
+            StoreFull: the disk is full. Nothing is lost: it is tried again, with what is added meanwhile.
+            Fenced, HomeUnusable: this daemon can record nothing any more.
+        """
+        self._is_due = False
+        self._store.save(self._dirty.values())
+        try:
+            self._store.commit()
+        except StoreFull as error:
+            log.error("%s", error)  # noqa: TRY400 - no news in a traceback
+            asyncio.get_running_loop().call_later(FULL_RETRY_S, self._commit_quietly)
+            self._is_due = True
+            raise
+        except (Fenced, HomeUnusable) as error:
+            self._on_broken(error)
+            raise
+        changed, self._dirty = list(self._dirty.values()), {}
+        for job in changed:
+            self._on_commit(job)
+
+    async def _sync(self) -> None:
+        covered = self._changes
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self._store.sync)
+            self._synced = max(self._synced, covered)
+        finally:
+            self._flush = None
+
+    def _schedule(self) -> None:
+        self._changes += 1
+        if not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._commit_quietly)
+
+    def _commit_quietly(self) -> None:
+        if self._is_due:
+            try:
+                self.commit()
+            except (Fenced, HomeUnusable):  # `on_broken` has been told, or it is tried again
+                return

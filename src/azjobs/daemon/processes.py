@@ -1,0 +1,228 @@
+"""Perform what concerns the processes of jobs: start them, watch those of an earlier daemon, stop them.
+
+A process that this daemon's warm parents started reports its end through them;
+one from before is watched by its process descriptor. In both cases the journal
+has the first word on how it ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from azjobs.core.errors import Fault
+from azjobs.core.events import ProcessEnded, ProcessStarted, SecretMissing
+from azjobs.core.job import Job, ProcessKind, ProcessWork
+from azjobs.core.layout import Layout
+from azjobs.core.states import Stopping
+from azjobs.daemon.recovery import end_of
+from azjobs.daemon.runner import Runner
+from azjobs.daemon.vault import SecretsMissing, Vault
+from azjobs.keeper.channel import KeeperChannel
+from azjobs.process.frames import StartMessage
+from azjobs.process.identity import boot_id, is_running, open_exit_fd
+from azjobs.process.interpreter import Interpreter
+from azjobs.process.job import START_LOST
+from azjobs.process.journal import is_alive, load_begin, remove_files
+from azjobs.process.launcher import Exited, StartProcess, default_launcher
+from azjobs.process.spawn import LaunchFailed
+from azjobs.process.stop import stop_tree
+from azjobs.store.protocol import JobStore
+
+log = logging.getLogger(__name__)
+
+PREPARE = "azjobs.session.in_job:prepare"  # named, not imported: the layers above are strangers here
+STOP_GRACE_S = 5.0  # guess: time to end by itself after SIGTERM; docker waits 10, systemd 90
+KEY_NAME = "key"
+LOCK_RETRY_S = 0.02  # guess: a process descriptor may tell of the end a moment before the lock is free
+LOCK_TRIES = 100
+
+
+class ProcessRunner:
+    """The processes of jobs."""
+
+    def __init__(
+        self, runner: Runner, store: JobStore, vault: Vault, keeper: KeeperChannel, layout: Layout[Path]
+    ) -> None:
+        self._runner = runner
+        self._store = store
+        self._vault = vault
+        self._keeper = keeper
+        self._layout = layout
+        self._launcher = default_launcher(self._exited)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._watched: dict[str, int] = {}
+
+    async def close(self) -> None:
+        """Let go of all processes; they go on."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        loop = asyncio.get_running_loop()
+        for fd in self._watched.values():
+            loop.remove_reader(fd)
+            os.close(fd)
+        self._watched.clear()
+        await self._launcher.close()
+
+    async def new_key(self, uuid: str) -> str:
+        """Make the capability with which the job's process will ask for tokens; returns its hash."""
+        key = secrets.token_urlsafe(32)
+        await self._vault.put_job_secrets(uuid, {KEY_NAME: key})
+        return hashlib.sha256(key.encode()).hexdigest()
+
+    def start(self, job: Job) -> None:
+        """Start the job's process and feed back what came of it."""
+        self._spawn(self._start(job))
+
+    def stop(self, job: Job) -> None:
+        """End the job's process and all that it started."""
+        self._spawn(self._stop(job))
+
+    def watch(self, job: Job) -> None:
+        """Watch a living process that an earlier daemon's warm parent had started."""
+        work, journal = job.work, self._layout.journal_file(job.uuid)
+        assert isinstance(work, ProcessWork)
+        begin = load_begin(journal)
+        if begin is not None and not work.pid:  # it started, but the daemon died before it could record that
+            event = ProcessStarted(self._runner.now(), begin.pid, begin.start_time, begin.boot_id)
+            job = self._runner.apply(job.uuid, event) or job
+        pid = begin.pid if begin is not None else work.pid
+        fd = open_exit_fd(pid) if pid else None
+        if fd is None:
+            self._spawn(self._await_lock(job.uuid, pid))
+            return
+        self._watched[job.uuid] = fd
+        asyncio.get_running_loop().add_reader(fd, self._watched_ended, job.uuid, pid)
+        if isinstance(job.state, Stopping):
+            self.stop(job)
+
+    async def settle(self, job: Job) -> None:
+        """Record the end of a process that ended while no daemon ran."""
+        begin = load_begin(self._layout.journal_file(job.uuid))
+        await self._finish(job.uuid, begin.pid if begin is not None else 0)
+
+    async def _start(self, job: Job) -> None:
+        try:
+            start = await self._start_message(job)
+        except SecretsMissing as error:
+            self._runner.apply(job.uuid, SecretMissing(self._runner.now(), error.names))
+            return
+        current = self._runner.find(job.uuid)
+        if current is None or isinstance(current.state, Stopping):
+            self._runner.apply(job.uuid, ProcessEnded(self._runner.now(), "stopped"))
+            return
+        journal = start.journal
+        if journal.exists() and load_begin(journal) is None and not is_alive(journal):
+            remove_files(journal)  # made for a process that never began
+        try:
+            started = await self._launcher.start(start)
+        except (LaunchFailed, OSError) as error:
+            fault = Fault("CannotStart", f"The job's process could not be started: {error}")
+            self._runner.apply(job.uuid, ProcessEnded(self._runner.now(), "failed", fault))
+            return
+        event = ProcessStarted(self._runner.now(), started.pid, started.start_time, boot_id())
+        after = self._runner.apply(job.uuid, event)
+        if after is not None and isinstance(after.state, Stopping):
+            self.stop(after)
+
+    async def _start_message(self, job: Job) -> StartProcess:
+        work = job.work
+        assert isinstance(work, ProcessWork)
+        environment = await self._vault.environment(work.environment)
+        names = [*work.secrets, KEY_NAME]
+        if environment is None:
+            raise SecretsMissing(("environment",))
+        held = await self._vault.job_secrets(job.uuid, names)
+        key = held.pop(KEY_NAME)
+        runtime: dict[str, Any] = {
+            "job_key": key,
+            "uuid": job.uuid,
+            "home": str(self._layout.home),
+            "session": job.session,
+            "autosave": job.autosave,
+            "context": msgspec.to_builtins(job.context),
+            "grants": msgspec.to_builtins(job.grants),
+            "secrets": held,
+        }
+        message = StartMessage(
+            journal=str(self._layout.journal_file(job.uuid)),
+            kind=work.kind,
+            environ={os.fsencode(k): os.fsencode(v) for k, v in environment.items()},
+            folder=os.fsencode(work.folder),
+            umask=work.umask,
+            sys_path=list(work.sys_path),
+            payload=self._store.payload(job.uuid),
+            argv=[os.fsencode(word) for word in work.arguments],
+            prepare="" if work.kind is ProcessKind.COMMAND else PREPARE,
+            runtime=runtime,
+        )
+        return StartProcess(
+            job_id=job.uuid,
+            journal=self._layout.journal_file(job.uuid),
+            interpreter=msgspec.convert(work.interpreter, Interpreter),
+            message=message,
+        )
+
+    async def _stop(self, job: Job) -> None:
+        work = job.work
+        assert isinstance(work, ProcessWork)
+        begin = load_begin(self._layout.journal_file(job.uuid))
+        if begin is None and not work.pid:
+            return  # it is being started: `_start` looks at the state when it is there
+        pid, start_time = (begin.pid, begin.start_time) if begin is not None else (work.pid, work.start_time)
+        if is_running(pid, start_time):
+            await stop_tree(pid, start_time, STOP_GRACE_S)
+
+    def _exited(self, exited: Exited) -> None:
+        """A warm parent tells that a process it started has ended."""
+        if exited.exit_code is None:
+            self._spawn(self._await_lock(exited.job_id, exited.pid))
+        else:
+            self._end(exited.job_id, exited.exit_code)
+
+    def _watched_ended(self, uuid: str, pid: int) -> None:
+        fd = self._watched.pop(uuid)
+        asyncio.get_running_loop().remove_reader(fd)
+        os.close(fd)
+        self._spawn(self._await_lock(uuid, pid))
+
+    async def _await_lock(self, uuid: str, pid: int) -> None:
+        """The process is gone, or nearly: its journal's lock is the evidence."""
+        for _ in range(LOCK_TRIES):
+            if not is_alive(self._layout.journal_file(uuid)):
+                break
+            await asyncio.sleep(LOCK_RETRY_S)
+        await self._finish(uuid, pid)
+
+    async def _finish(self, uuid: str, pid: int) -> None:
+        """Nobody of ours was its parent: ask the keeper, who reaped it if it died without a word."""
+        exits = await self._keeper.exits()
+        mine = [ended for ended in exits if ended.pid == pid]
+        self._end(uuid, os.waitstatus_to_exitcode(mine[-1].status) if mine else None)
+        if mine:
+            await self._keeper.ack_exits(mine)
+
+    def _end(self, uuid: str, exit_code: int | None) -> None:
+        job = self._runner.find(uuid)
+        if job is None:
+            return
+        journal = self._layout.journal_file(uuid)
+        end = end_of(journal, self._runner.now(), exit_code)
+        if end.fault is not None and end.fault.code == START_LOST and not isinstance(job.state, Stopping):
+            remove_files(journal)  # its process began, its code did not: the daemon that started it was gone too soon
+            self.start(job)
+            return
+        self._runner.apply(uuid, end)
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,123 @@
+"""Hold the jobs that are not finished and carry each event through `core.machine`.
+
+The runner decides nothing: it applies the event, records the new value, and
+hands each effect to whoever performs it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from azjobs.core.events import (
+    Effect,
+    Event,
+    ReadUrl,
+    SendRequest,
+    StartProcess,
+    StopProcess,
+    WriteError,
+    WriteOutput,
+    WriteProgress,
+)
+from azjobs.core.job import Job
+from azjobs.core.machine import step
+from azjobs.core.states import is_finished
+from azjobs.daemon.ledger import Ledger
+
+
+class Requests(Protocol):
+    """Performs what goes to Azure."""
+
+    def schedule(self, uuid: str, effect: SendRequest | ReadUrl) -> None:
+        """Perform the effect after its delay and feed the outcome back."""
+        ...
+
+
+class Processes(Protocol):
+    """Performs what concerns the processes of jobs."""
+
+    def start(self, job: Job) -> None:
+        """Start the job's process and feed back what came of it."""
+        ...
+
+    def stop(self, job: Job) -> None:
+        """End the job's process and all that it started."""
+        ...
+
+
+class Records(Protocol):
+    """Writes what an Azure job has to say into its journal."""
+
+    def write(self, job: Job, effect: WriteOutput | WriteError | WriteProgress) -> None:
+        """Append one record."""
+        ...
+
+
+class Runner:
+    """All unfinished jobs, and the one door through which they change."""
+
+    def __init__(self, ledger: Ledger, *, now: Callable[[], float] = time.time) -> None:
+        self._ledger = ledger
+        self._jobs: dict[str, Job] = {}
+        self.now = now
+        self.requests: Requests
+        self.processes: Processes
+        self.records: Records
+        self.on_finished: list[Callable[[Job], None]] = []
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(list(self._jobs.values()))
+
+    def find(self, uuid: str) -> Job | None:
+        """Return an unfinished job."""
+        return self._jobs.get(uuid)
+
+    def take(self, job: Job) -> None:
+        """Take charge of a job that is in the store."""
+        self._jobs[job.uuid] = job
+
+    def drop(self, uuid: str) -> None:
+        """Let go of a job that is removed."""
+        self._jobs.pop(uuid, None)
+
+    def replace(self, job: Job) -> None:
+        """Record a value of the job that no event brought about (its id)."""
+        if job.uuid in self._jobs:
+            self._jobs[job.uuid] = job
+            self._ledger.save(job)
+
+    def apply(self, uuid: str, event: Event) -> Job | None:
+        """Carry an event through the machine; returns the job as it is now, None for one that is not unfinished."""
+        job = self._jobs.get(uuid)
+        if job is None:
+            return None
+        after, effects = step(job, event)
+        self._jobs[uuid] = after
+        for effect in effects:
+            if isinstance(effect, WriteOutput | WriteError | WriteProgress):
+                self.records.write(after, effect)
+        if after != job:  # a poll that tells nothing new is not worth a write
+            self._ledger.save(after)
+        if is_finished(after.state):
+            del self._jobs[uuid]
+            for listener in self.on_finished:
+                listener(after)
+        for effect in effects:
+            self._perform(after, effect)
+        return after
+
+    def _perform(self, job: Job, effect: Effect) -> None:
+        match effect:
+            case SendRequest() | ReadUrl():
+                self.requests.schedule(job.uuid, effect)
+            case StartProcess():
+                self.processes.start(job)
+            case StopProcess():
+                self.processes.stop(job)
+            case _:  # written before the state was recorded
+                return

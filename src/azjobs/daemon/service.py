@@ -1,0 +1,335 @@
+"""Serve the requests of clients: one method a request.
+
+A client that shows a job's key is that job's process: it may act only in the
+contexts which the job was granted when it was submitted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
+
+from azjobs.core import wire
+from azjobs.core.context import ContextValue
+from azjobs.core.errors import (
+    ContextNotGranted,
+    CredentialNotFound,
+    InvalidInput,
+    JobNotFinished,
+    JobNotFound,
+    Refused,
+)
+from azjobs.core.events import Begun, Released, StopAsked
+from azjobs.core.job import Job, PlanWork, ProcessWork
+from azjobs.core.plan import check
+from azjobs.core.plans import PLANS
+from azjobs.core.states import is_finished
+from azjobs.daemon.followers import Followers, changed_of
+from azjobs.daemon.ledger import Ledger
+from azjobs.daemon.plain_reads import PlainReads
+from azjobs.daemon.processes import ProcessRunner
+from azjobs.daemon.runner import Runner
+from azjobs.daemon.server import Connection
+from azjobs.daemon.sessions import Sessions
+from azjobs.daemon.sign_ins import SignIns
+from azjobs.daemon.vault import HeldCredential, Vault
+from azjobs.store.protocol import JobStore
+
+CALLER_GRACE_S = 2.0  # guess: a client that lost its connection is back within that, or it is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a daemon is made of, as far as requests need it. `remove_files`: of a job, by its uuid."""
+
+    store: JobStore
+    ledger: Ledger
+    runner: Runner
+    vault: Vault
+    sign_ins: SignIns
+    sessions: Sessions
+    followers: Followers
+    reads: PlainReads
+    processes: ProcessRunner
+    remove_files: Callable[[str], None]
+
+
+class Service:
+    """Everything a client can ask for."""
+
+    def __init__(self, parts: Parts, *, version: str, leave: Callable[[], None]) -> None:
+        self._store = parts.store
+        self._ledger = parts.ledger
+        self._runner = parts.runner
+        self._vault = parts.vault
+        self._sign_ins = parts.sign_ins
+        self._sessions = parts.sessions
+        self._followers = parts.followers
+        self._reads = parts.reads
+        self._processes = parts.processes
+        self._remove_files = parts.remove_files
+        self._version = version
+        self._leave = leave
+        self._started_at = time.time()
+        self._callers: dict[str, Connection] = {}
+        self._waiting_removal: dict[str, asyncio.Future[None]] = {}
+        parts.runner.on_finished.append(self._job_finished)
+
+    # Connections
+
+    async def opened(self, connection: Connection) -> None:
+        """Greet a client; a key that belongs to no running job is refused."""
+        if connection.hello.job_key and self._job_of(connection) is None:
+            raise Refused("This job has ended: its key opens nothing any more.")
+
+    def closed(self, connection: Connection) -> None:
+        """A job whose caller has gone shows itself, unless the caller comes back in a moment."""
+        self._followers.drop(connection)
+        for uuid in connection.attached:
+            if self._callers.get(uuid) is connection:
+                asyncio.get_running_loop().call_later(CALLER_GRACE_S, self._orphaned, uuid, connection)
+
+    def adopt(self, job: Job) -> None:
+        """An attached job of the daemon before: its caller may come back for it."""
+        asyncio.get_running_loop().call_later(CALLER_GRACE_S * 2, self._orphaned, job.uuid, None)
+
+    def _orphaned(self, uuid: str, connection: Connection | None) -> None:
+        if self._callers.get(uuid) is not connection:
+            return
+        self._callers.pop(uuid, None)
+        job = self._runner.find(uuid)
+        if job is not None and job.id is None:
+            self._runner.replace(replace(job, id=self._ledger.give_id(uuid).id))
+        elif job is None:
+            self._forget([uuid])
+
+    async def serve(self, connection: Connection, message: wire.Message) -> wire.Reply:
+        """Answer one request."""
+        handler: Callable[..., Any] = getattr(self, f"_on_{type(message).__name__.lower()}")
+        reply: wire.Reply = await handler(connection, message)
+        return reply
+
+    # Jobs
+
+    async def _on_submit(self, connection: Connection, message: wire.Submit) -> wire.Reply:
+        known = self._runner.find(message.job.uuid) or self._store.load(message.job.uuid)
+        if known is None:
+            known = await self._take(connection, message)
+        if message.is_attached and known.id is None:
+            connection.attached.add(known.uuid)
+            self._callers[known.uuid] = connection
+        await self._ledger.durable()
+        return wire.Accepted(message.seq, self._runner.find(known.uuid) or known)
+
+    async def _take(self, connection: Connection, message: wire.Submit) -> Job:
+        job = message.job
+        for context in (*job.grants, job.context):
+            self._check_grant(connection, context)
+        secrets = dict(message.secrets)
+        for hole, name in message.named.items():
+            held = await self._vault.credential(connection.hello.session, name)
+            if held is None:
+                raise CredentialNotFound(f"No credential {name} in this session. Type: azjobs credential get")
+            secrets[hole] = held.password
+        job = await self._prepare(job, message)
+        await self._vault.put_job_secrets(job.uuid, secrets)
+        await self._sessions.add(connection.hello.session, connection.hello.leader)
+        job = self._ledger.add(job, message.payload, is_attached=message.is_attached)
+        self._runner.take(job)
+        return self._runner.apply(job.uuid, Begun(self._runner.now())) or job
+
+    async def _prepare(self, job: Job, message: wire.Submit) -> Job:
+        """Check what was submitted, and complete it with what only the daemon knows."""
+        if isinstance(job.work, PlanWork):
+            if job.work.plan not in PLANS:
+                raise InvalidInput(f"This version of azjobs has no plan {job.work.plan}.")
+            if job.context is None:
+                raise InvalidInput("An Azure job needs a context.")
+            check(PLANS[job.work.plan], job.work.arguments)
+            return job
+        environment = await self._vault.put_environment(message.environment)
+        key_sha256 = await self._processes.new_key(job.uuid)
+        work = replace(job.work, environment=environment, sys_path=message.sys_path, key_sha256=key_sha256)
+        return replace(job, work=work)
+
+    async def _on_follow(self, connection: Connection, message: wire.Follow) -> wire.Reply:
+        self._followers.add(connection, message.uuids)
+        for uuid in message.uuids:
+            job = self._runner.find(uuid) or self._store.load(uuid)
+            if job is not None:
+                connection.push(changed_of(job))
+        return wire.Ok(message.seq)
+
+    async def _on_stop(self, _connection: Connection, message: wire.Stop) -> wire.Reply:
+        said: list[str] = []
+        for uuid in message.uuids:
+            self._known(uuid)
+            job = self._runner.apply(uuid, StopAsked(self._runner.now()))
+            if job is not None and job.status_message and isinstance(job.work, PlanWork):
+                said.append(job.status_message)
+        await self._ledger.durable()
+        return wire.Ok(message.seq, "\n".join(said))
+
+    async def _on_remove(self, _connection: Connection, message: wire.Remove) -> wire.Reply:
+        jobs = [self._known(uuid) for uuid in message.uuids]
+        for job in jobs:
+            if not is_finished(job.state) and not message.force:
+                word = job.state_name.value.lower()
+                raise JobNotFinished(f"Job {job.id or job.uuid} is {word}. Stop it first, or use force.")
+        unfinished = [job for job in jobs if not is_finished(job.state)]
+        ends = [asyncio.ensure_future(self._stopped(job.uuid)) for job in unfinished]
+        for job in unfinished:
+            self._runner.apply(job.uuid, StopAsked(self._runner.now()))
+        await asyncio.gather(*ends)
+        self._forget([job.uuid for job in jobs])
+        await self._ledger.durable()
+        for job in jobs:
+            self._followers.tell(job, is_removed=True)
+        return wire.Ok(message.seq)
+
+    async def _stopped(self, uuid: str) -> None:
+        """Wait until a job is no longer unfinished."""
+        if self._runner.find(uuid) is not None:
+            future = self._waiting_removal.setdefault(uuid, asyncio.get_running_loop().create_future())
+            await asyncio.shield(future)
+
+    def _job_finished(self, job: Job) -> None:
+        future = self._waiting_removal.pop(job.uuid, None)
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    def _forget(self, uuids: list[str]) -> None:
+        for uuid in uuids:
+            self._runner.drop(uuid)
+            self._callers.pop(uuid, None)
+        self._ledger.remove(uuids)
+        for uuid in uuids:
+            self._remove_files(uuid)
+
+    async def _on_detach(self, connection: Connection, message: wire.Detach) -> wire.Reply:
+        job = self._known(message.uuid)
+        self._callers.pop(job.uuid, None)
+        connection.attached.discard(job.uuid)
+        if job.id is None:
+            job = replace(job, id=self._ledger.give_id(job.uuid).id)
+            self._runner.replace(job)
+        await self._ledger.durable()
+        return wire.Accepted(message.seq, job)
+
+    async def _on_answer(self, _connection: Connection, message: wire.Answer) -> wire.Reply:
+        job = self._known(message.uuid)
+        if message.choice not in ("", "again", "done"):
+            raise InvalidInput('The choice is "again" or "done".')
+        unknown = set(message.secrets) - set(job.work.secrets)
+        if unknown:
+            asked = ", ".join(sorted(job.work.secrets)) or "no secret"
+            raise InvalidInput(f"The job asks for {asked}, not for {', '.join(sorted(unknown))}.")
+        await self._vault.put_job_secrets(job.uuid, message.secrets)
+        if message.secrets or message.choice:
+            self._runner.apply(job.uuid, Released(self._runner.now(), message.choice))
+        await self._ledger.durable()
+        return wire.Accepted(message.seq, self._runner.find(job.uuid) or self._known(job.uuid))
+
+    def _known(self, uuid: str) -> Job:
+        job = self._runner.find(uuid) or self._store.load(uuid)
+        if job is None:
+            raise JobNotFound(f"No job {uuid}. Type: azjobs job get")
+        return job
+
+    # Azure without a job
+
+    async def _on_read(self, connection: Connection, message: wire.Read) -> wire.Reply:
+        self._check_grant(connection, message.context)
+        return wire.Result(message.seq, await self._reads.read(message.plan, message.arguments, message.context))
+
+    async def _on_whatif(self, connection: Connection, message: wire.WhatIf) -> wire.Reply:
+        self._check_grant(connection, message.context)
+        return wire.Writes(message.seq, await self._reads.what_if(message.plan, message.arguments, message.context))
+
+    async def _on_gettoken(self, connection: Connection, message: wire.GetToken) -> wire.Reply:
+        self._check_grant(connection, message.context)
+        found = await self._sign_ins.token(message.context, message.scopes, message.claims)
+        return wire.Token(message.seq, found.token, int(found.expires_at))
+
+    def _check_grant(self, connection: Connection, context: ContextValue | None) -> None:
+        """A job acts in the contexts it was granted and in no other."""
+        if context is None or not connection.hello.job_key:
+            return
+        job = self._job_of(connection)
+        if job is None:
+            raise Refused("This job has ended: its key opens nothing any more.")
+        granted = {grant.key for grant in (*job.grants, job.context) if grant is not None}
+        if context.key not in granted:
+            raise ContextNotGranted(f"The job was not granted the context {context.name} when it was submitted.")
+
+    def _job_of(self, connection: Connection) -> Job | None:
+        digest = hashlib.sha256(connection.hello.job_key.encode()).hexdigest()
+        return next((j for j in self._runner if isinstance(j.work, ProcessWork) and j.work.key_sha256 == digest), None)
+
+    # Sign-ins and credentials
+
+    async def _on_putsignin(self, connection: Connection, message: wire.PutSignIn) -> wire.Reply:
+        self._refuse_jobs(connection)
+        await self._sign_ins.add(message.sign_in, message.secrets, message.scope)
+        await self._sessions.add(connection.hello.session, connection.hello.leader)
+        return wire.Ok(message.seq)
+
+    async def _on_dropsignin(self, connection: Connection, message: wire.DropSignIn) -> wire.Reply:
+        self._refuse_jobs(connection)
+        await self._sign_ins.drop(message.scope, message.key)
+        return wire.Ok(message.seq)
+
+    async def _on_putcredential(self, connection: Connection, message: wire.PutCredential) -> wire.Reply:
+        held = HeldCredential(message.name, message.username, message.password)
+        await self._vault.put_credential(connection.hello.session, held)
+        await self._sessions.add(connection.hello.session, connection.hello.leader)
+        return wire.Ok(message.seq)
+
+    async def _on_findcredential(self, connection: Connection, message: wire.FindCredential) -> wire.Reply:
+        held = await self._vault.credentials(connection.hello.session)
+        found = {c.name: c.username for c in held if message.name.lower() in ("", c.name.lower())}
+        return wire.CredentialNames(message.seq, found)
+
+    async def _on_dropcredential(self, connection: Connection, message: wire.DropCredential) -> wire.Reply:
+        await self._vault.drop_credential(connection.hello.session, message.name)
+        return wire.Ok(message.seq)
+
+    def _refuse_jobs(self, connection: Connection) -> None:
+        if connection.hello.job_key:
+            raise Refused("A job cannot change sign-ins: it acts in the contexts it was granted.")
+
+    # The daemon itself
+
+    async def _on_status(self, _connection: Connection, message: wire.Status) -> wire.Reply:
+        going_on, waiting = self._unfinished()
+        return wire.DaemonStatus(
+            message.seq,
+            pid=os.getpid(),
+            version=self._version,
+            epoch=self._store.epoch,
+            started_at=self._started_at,
+            going_on=going_on,
+            waiting=waiting,
+        )
+
+    async def _on_shutdown(self, _connection: Connection, message: wire.Shutdown) -> wire.Reply:
+        reply = await self._on_status(_connection, wire.Status(message.seq))
+        asyncio.get_running_loop().call_soon(self._leave)
+        return reply
+
+    def _unfinished(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of the unfinished jobs: those that go on without a daemon, and those that wait for one."""
+        going_on: list[str] = []
+        waiting: list[str] = []
+        for job in self._runner:
+            label = f"{job.id} {job.name}" if job.id is not None else job.name
+            is_waiting = isinstance(job.work, PlanWork) or not job.work.pid
+            (waiting if is_waiting else going_on).append(label)
+        return tuple(going_on), tuple(waiting)

@@ -1,0 +1,146 @@
+"""Name what the keeper holds in memory for the daemon: the secrets, sign-ins and environments that never touch a disk.
+
+Keys:
+    job:<uuid>:<name>             a secret of a job
+    signin:<scope>:<sign-in key>  a sign-in: description and secrets, as JSON
+    credential:<session>:<name>   a named credential, as JSON
+    session:<session>             the leader of a session: "pid start_time"
+    environment:<sha256>          the environment of a process job, as JSON
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from azjobs.core.context import SignInKey
+from azjobs.core.signin import SignIn
+from azjobs.keeper.channel import KeeperChannel
+
+
+class SecretsMissing(Exception):
+    """Secrets are no longer in memory; `names` says which."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(f"{len(names)} secrets are missing")
+        self.names = names
+
+
+class HeldSignIn(msgspec.Struct, frozen=True):
+    """A sign-in as the keeper holds it."""
+
+    sign_in: SignIn
+    secrets: dict[str, str]
+    scope: str
+
+
+class HeldCredential(msgspec.Struct, frozen=True):
+    """A named credential as the keeper holds it."""
+
+    name: str
+    username: str
+    password: str
+
+
+class Vault:
+    """Typed access to the keeper's memory."""
+
+    def __init__(self, channel: KeeperChannel) -> None:
+        self._channel = channel
+
+    async def put_job_secrets(self, uuid: str, secrets: Mapping[str, str]) -> None:
+        """Hold the secrets of a job until it ends."""
+        if secrets:
+            await self._channel.put_many({f"job:{uuid}:{name}": text.encode() for name, text in secrets.items()})
+
+    async def job_secrets(self, uuid: str, names: Iterable[str]) -> dict[str, str]:
+        """Return secrets of a job by name.
+
+        Raises:
+            SecretsMissing: some are not held any more.
+        """
+        wanted = list(names)
+        if not wanted:
+            return {}
+        found = await self._channel.get_many([f"job:{uuid}:{name}" for name in wanted])
+        missing = tuple(name for name in wanted if found.get(f"job:{uuid}:{name}") is None)
+        if missing:
+            raise SecretsMissing(missing)
+        return {name: (found[f"job:{uuid}:{name}"] or b"").decode() for name in wanted}
+
+    async def drop_job(self, uuid: str) -> None:
+        """Forget all secrets of a job."""
+        await self._channel.drop_prefix(f"job:{uuid}:")
+
+    async def put_environment(self, environment: Mapping[str, str]) -> str:
+        """Hold an environment, once however many jobs have it; returns its name."""
+        value = msgspec.json.encode(dict(sorted(environment.items())))
+        name = hashlib.sha256(value).hexdigest()
+        await self._channel.put(f"environment:{name}", value)
+        return name
+
+    async def environment(self, name: str) -> dict[str, str] | None:
+        """Return an environment by its name; None when it is not held any more."""
+        value = await self._channel.get(f"environment:{name}")
+        return None if value is None else msgspec.json.decode(value, type=dict[str, str])
+
+    async def keep_environments(self, names: frozenset[str]) -> None:
+        """Forget every environment that is not among `names`."""
+        for key in await self._channel.keys("environment:"):
+            if key.partition(":")[2] not in names:
+                await self._channel.drop(key)
+
+    async def put_sign_in(self, held: HeldSignIn) -> None:
+        """Hold a sign-in."""
+        await self._channel.put(f"signin:{held.scope}:{held.sign_in.key}", msgspec.json.encode(held))
+
+    async def drop_sign_in(self, scope: str, key: SignInKey) -> None:
+        """Forget a sign-in."""
+        await self._channel.drop(f"signin:{scope}:{key}")
+
+    async def sign_ins(self) -> list[HeldSignIn]:
+        """Return every sign-in that is held."""
+        keys = await self._channel.keys("signin:")
+        values = await self._channel.get_many(list(keys))
+        return [msgspec.json.decode(v, type=HeldSignIn) for v in values.values() if v is not None]
+
+    async def put_credential(self, session: str, held: HeldCredential) -> None:
+        """Hold a named credential for a session."""
+        await self._channel.put(f"credential:{session}:{held.name.lower()}", msgspec.json.encode(held))
+
+    async def credential(self, session: str, name: str) -> HeldCredential | None:
+        """Return a named credential of a session."""
+        value = await self._channel.get(f"credential:{session}:{name.lower()}")
+        return None if value is None else msgspec.json.decode(value, type=HeldCredential)
+
+    async def credentials(self, session: str) -> list[HeldCredential]:
+        """Return all named credentials of a session."""
+        keys = await self._channel.keys(f"credential:{session}:")
+        values = await self._channel.get_many(list(keys))
+        return [msgspec.json.decode(v, type=HeldCredential) for v in values.values() if v is not None]
+
+    async def drop_credential(self, session: str, name: str) -> None:
+        """Forget a named credential."""
+        await self._channel.drop(f"credential:{session}:{name.lower()}")
+
+    async def put_leader(self, session: str, pid: int, start_time: int) -> None:
+        """Remember whose end ends a session."""
+        await self._channel.put(f"session:{session}", f"{pid} {start_time}".encode())
+
+    async def leaders(self) -> dict[str, tuple[int, int]]:
+        """Return (pid, start time) of each session's leader."""
+        keys = await self._channel.keys("session:")
+        values = await self._channel.get_many(list(keys))
+        found: dict[str, tuple[int, int]] = {}
+        for key, value in values.items():
+            if value is not None:
+                pid, _, start_time = value.decode().partition(" ")
+                found[key.partition(":")[2]] = (int(pid), int(start_time))
+        return found
+
+    async def drop_session(self, session: str) -> None:
+        """Forget what belongs to a session that has ended, but for its sign-ins."""
+        await self._channel.drop_prefix(f"credential:{session}:")
+        await self._channel.drop(f"session:{session}")
