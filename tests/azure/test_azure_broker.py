@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from azure.core.credentials import AccessToken
+from azure.core.exceptions import ServiceRequestError
 from msgspec.structs import replace
 
 from azjobs.azure.broker import TokenBroker
@@ -135,22 +137,44 @@ def test_a_token_of_a_short_life_is_kept_for_most_of_it(cloud: Any) -> None:
 
 
 def test_an_old_token_is_given_out_while_no_new_one_can_be_had(cloud: Any) -> None:
-    """The sign-in service is away, the token has a while to live: nobody is kept waiting."""
-    cloud.control.token_lifetime(200)
-    ask, clock = asker(cloud), Clock()
+    """The sign-in service is away: while the old token has life left nobody is kept waiting, then it is said."""
+    clock = Clock()
 
-    async def work(broker: TokenBroker) -> tuple[Any, Any]:
-        first = await ask(broker)
-        cloud.control.fault("/oauth2/", {"status": 503}, times=100)
-        clock.offset_s = 165
-        kept = await ask(broker)
-        clock.offset_s = 195
-        with pytest.raises(SignInUnavailable):
+    class Cut(HourlyCredential):
+        def get_token(self, *scopes: str, claims: str | None = None, **kwargs: Any) -> AccessToken:
+            if self.given:
+                raise ServiceRequestError("no route to host")
+            return super().get_token(*scopes)
+
+    ask, credential = asker(cloud), Cut(clock)
+
+    async def work(broker: TokenBroker) -> list[str]:
+        tokens = []
+        for left_s in (3600, 100):
+            clock.offset_s = 3600 - left_s
+            tokens.append((await ask(broker)).token)
+        clock.offset_s = 3600 - 10
+        with pytest.raises(SignInUnavailable, match="no route to host"):
             await ask(broker)
-        return first, kept
+        return tokens
 
-    first, kept = using(work, clock=clock, chance=lambda: 1.0)
-    assert kept.token == first.token
+    assert using(work, clock=clock, build=lambda _sign_in, _secrets: credential) == ["token-1", "token-1"]
+
+
+def test_closing_ends_what_is_under_way(cloud: Any) -> None:
+    """A daemon that goes away does not wait for askers, and leaves no thread behind."""
+    cloud.control.fault("/oauth2/", {"delay_s": 0.2})
+
+    async def run() -> asyncio.Task[Any]:
+        broker = TokenBroker()
+        asking = asyncio.create_task(asker(cloud)(broker))
+        await asyncio.to_thread(cloud.control.wait_for_requests, path_regex="/oauth2/")
+        await broker.close()
+        await asyncio.wait([asking])
+        return asking
+
+    assert asyncio.run(run()).cancelled()
+    assert not [t for t in threading.enumerate() if t.name.startswith("sign-in")]
 
 
 def test_a_claims_challenge_brings_a_new_token(cloud: Any) -> None:

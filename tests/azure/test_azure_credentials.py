@@ -12,6 +12,7 @@ import azure.identity.aio as az_aio
 import msgspec
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 from msgspec.structs import replace
 
 from azjobs.azure.credentials import build
@@ -204,6 +205,44 @@ def test_what_cannot_be_built_is_refused_without_its_secret() -> None:
     assert "x1y2" not in str(caught.value)
     with pytest.raises(SignInFailed, match="not taken") as caught:
         build(replace(described, secret_names=("tenant_id", "client_secret")), {"tenant_id": " ", "client_secret": " "})
+
+
+def test_a_certificate_with_a_password_comes_back(tmp_path: Path) -> None:
+    """A protected key stays protected; its password is a secret beside it."""
+    leaf = trustme.CA().issue_cert("app", key_type=trustme.KeyType.RSA)
+    key = serialization.load_pem_private_key(leaf.private_key_pem.bytes(), None)
+    protection = serialization.BestAvailableEncryption(b"p4ss-w0rd")
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+    chain = b"".join(one.bytes() for one in leaf.cert_chain_pems)
+    original = az.CertificateCredential(TENANT, CLIENT, certificate_data=pem + chain, password="p4ss-w0rd")
+    assert describe(original)[2]["password"] == "p4ss-w0rd"
+    assert again(original)._client_credential == original._client_credential
+
+
+def test_a_managed_identity_of_a_cluster_is_its_workload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pod the managed identity is the workload's."""
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com")
+    for name, value in (("TENANT_ID", TENANT), ("CLIENT_ID", CLIENT), ("FEDERATED_TOKEN_FILE", str(tmp_path / "t"))):
+        monkeypatch.setenv(f"AZURE_{name}", value)
+    assert describe(az.ManagedIdentityCredential())[0] == "WorkloadIdentityCredential"
+
+
+def test_a_default_credential_that_has_given_a_token_is_the_one_that_gave_it() -> None:
+    """What worked in the caller's process is what travels."""
+    credential = az.DefaultAzureCredential()
+    credential._successful_credential = az.AzureCliCredential()
+    assert describe(credential)[0] == "AzureCliCredential"
+    without = az.DefaultAzureCredential(exclude_managed_identity_credential=True)
+    assert describe(without)[1]["exclude_managed_identity_credential"] is True
+
+
+def test_a_secret_that_is_no_text_is_refused() -> None:
+    """A client secret that another version wraps is not guessed at."""
+    credential = az.ClientSecretCredential(TENANT, CLIENT, "s3cret-s3cret")
+    credential._client_credential = {"wrapped": "s3cret-s3cret"}
+    with pytest.raises(InvalidInput) as caught:
+        describe(credential)
+    assert "s3cret-s3cret" not in str(caught.value)
 
 
 def test_describing_does_not_import_azure_identity() -> None:

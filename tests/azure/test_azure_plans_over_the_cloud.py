@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from driver import Driver
+from azure_driver import Driver
 
 from azjobs.core.errors import Fault
 from azjobs.core.models import ActionResult, ResourceGroup, Subscription, VirtualMachine

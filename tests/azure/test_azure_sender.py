@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from driver import Driver
+from azure_driver import Driver
 from msgspec.structs import replace
 
 from azjobs.azure.sender import HoleUnfilled, check_subscription, fill, tenant_of

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver import Driver
-from rawserver import RawServer, Script, read_request, reply
+from azure_driver import Driver
+from azure_rawserver import RawServer, Script, read_request, reply
 
 from azjobs.azure import transport as transports
 from azjobs.azure.transport import AiohttpTransport, Unanswered, Unsent
@@ -115,6 +115,28 @@ def test_no_reply_in_time_is_unanswered(tmp_path: Path) -> None:
     found, _ = with_server(tmp_path, never_answer, sending("POST", timeout_s=0.05))
     assert isinstance(found, Unanswered)
     assert "0.05 s" in str(found)
+
+
+def test_a_host_that_accepts_and_then_says_nothing_is_unsent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS never comes about: nothing of the request can have arrived."""
+    monkeypatch.setattr(transports, "CONNECT_TIMEOUT_S", 0.05)
+
+    async def run() -> None:
+        silent = await asyncio.start_server(lambda _reader, writer: silence.append(writer), "127.0.0.1", 0)
+        silence: list[asyncio.StreamWriter] = []
+        transport = AiohttpTransport()
+        port = silent.sockets[0].getsockname()[1]
+        try:
+            await transport.send("PUT", f"https://127.0.0.1:{port}/x", {}, b"{}", timeout_s=30)
+        finally:
+            await transport.close()
+            for writer in silence:
+                writer.close()
+            silent.close()
+            await silent.wait_closed()
+
+    with pytest.raises(Unsent, match="could not be connected to in time"):
+        asyncio.run(run())
 
 
 def test_waiting_for_a_place_in_the_pool_does_not_count(tmp_path: Path) -> None:

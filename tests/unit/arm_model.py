@@ -13,7 +13,7 @@ from typing import Any
 from azjobs.core.arm import Reply, Request
 
 HOST = "https://arm.test"
-STYLES = ("sync", "async-operation", "location", "resource")
+STYLES = ("sync", "async-operation", "location", "resource")  # the last one gives an action no place to be followed
 
 
 @dataclass
@@ -68,7 +68,9 @@ class ArmModel:
         elif request.path.endswith("/deallocate"):
             self.power = "deallocating"
         self.executed[key] += 1
-        return self._accept(key, request, path, style if style != "resource" else "location", fails=fails)
+        if style == "resource" and request.method == "DELETE":
+            style = "location"
+        return self._accept(key, request, path, style, fails=fails)
 
     def _write(self, key: str, request: Request, path: str, style: str, *, fails: bool) -> Reply:
         resource = self.resources.get(path)

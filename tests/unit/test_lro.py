@@ -163,7 +163,7 @@ ABSENCE = Watch(Monitor.ABSENCE, URL, resource_url=URL)
             "POST", Reply(202, BOTH), Poll(by_status(RESULT), DEFAULT_DELAY_S), id="post-ends-at-its-location"
         ),
         pytest.param("POST", Reply(202, ASYNC), Poll(by_status(), DEFAULT_DELAY_S), id="post-without-a-result"),
-        pytest.param("POST", Reply(202), Finished(202), id="post-202-without-headers-cannot-be-followed"),
+        pytest.param("POST", Reply(202), Unreadable(202), id="post-202-without-headers-is-not-done"),
         pytest.param("POST", Reply(200, LOCATION), Finished(200), id="a-location-beside-200-is-no-operation"),
         pytest.param("GET", Reply(200, body=[1]), Finished(200, [1]), id="a-read-is-its-answer"),
         pytest.param("GET", Reply(202, LOCATION), Poll(by_location(), DEFAULT_DELAY_S), id="a-read-that-takes-long"),

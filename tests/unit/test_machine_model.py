@@ -54,15 +54,17 @@ SECOND = {
     "patch w": Request("PATCH", "/r/w", "w", {"tags": {"t": "1"}}),
     "deallocate": Request("POST", "/r/v/deallocate", "v", look_path="/r/v/instanceView", done_when="deallocated"),
     "restart": Request("POST", "/r/v/restart", "v", on_unanswered=OnUnanswered.ASK),
+    "reimage": Request("POST", "/r/v/reimage", "v", on_unanswered=OnUnanswered.ASK),
 }
 CREATED = {"put a": "a", "put b": "b", "put n": "n"}
+NOT_EXECUTED = ["not sent", "429", "409", "secret", "sign-in"] * 2 + ["403", "refused"]
 IDEMPOTENT = {"put u", "patch w"}
 
 
 def everything(arguments: Mapping[str, Any], answers: Mapping[str, Answer]) -> Decision:
     """A plan with a request of each kind: reads, then writes side by side, then others side by side."""
     for stage in (READS, FIRST, SECOND):
-        wanted = {key: request for key, request in stage.items() if key not in arguments["without"]}
+        wanted = {key: request for key, request in stage.items() if key in arguments["wanted"]}
         for key in wanted:
             fault = answers[key].fault if key in answers else None
             if fault is not None and not (stage is READS and fault.http_status == 404):
@@ -106,12 +108,13 @@ class JobAgainstArm(RuleBasedStateMachine):
         self.asked_again: dict[str, int] = {}
         self.was_stopped = False
 
-    @initialize(b_exists=st.booleans(), without=st.sets(st.sampled_from([*FIRST, *SECOND]), max_size=6))
-    def begin(self, *, b_exists: bool, without: set[str]) -> None:
+    @initialize(b_exists=st.booleans(), writes=st.sets(st.sampled_from([*FIRST, *SECOND]), min_size=1, max_size=4))
+    def begin(self, *, b_exists: bool, writes: set[str]) -> None:
         """Submit the job to a service in which some things exist."""
         for name in ("d", "u", "w", *(["b"] if b_exists else [])):
             self.arm.resources[f"/r/{name}"] = Resource("other", {})
-        work = PlanWork(PLAN, {"without": sorted(without)}, secrets={"password": "Password"})
+        reads = {name for name in READS if any(key.endswith(f" {name}") for key in writes)}
+        work = PlanWork(PLAN, {"wanted": sorted(reads | writes)}, secrets={"password": "Password"})
         self.job = Job(uuid="j", name="job", command="c", session="s", submitted_at=0.0, work=work)
         self.durable = self.job
         self.feed(Begun(self.now))
@@ -146,6 +149,10 @@ class JobAgainstArm(RuleBasedStateMachine):
         """Whether an effect of this kind is pending."""
         return any(isinstance(effect, kind) for effect in self.pending)
 
+    def is_going_on(self) -> bool:
+        """Whether the job has not ended."""
+        return not is_finished(self.job.state)
+
     # What becomes of a request
 
     @rule(data=st.data(), style=st.sampled_from(STYLES), fails=st.booleans())
@@ -162,7 +169,9 @@ class JobAgainstArm(RuleBasedStateMachine):
             reply = self.arm.execute(effect.call, request, style, conditional=effect.is_conditional, fails=fails)
         self.feed(Replied(self.now, effect.call, reply, HOST + request.path))
 
-    @rule(data=st.data(), fate=st.sampled_from(["lost", "executed", "late"]), status=st.sampled_from([0, 408, 500, 503]))
+    @rule(
+        data=st.data(), fate=st.sampled_from(["lost", "executed", "late"]), status=st.sampled_from([0, 408, 500, 503])
+    )
     @precondition(lambda self: self.has(SendRequest))
     def unanswered(self, data: st.DataObject, fate: str, status: int) -> None:
         """Nobody hears what became of it: it never arrived, it was executed, it arrives later."""
@@ -196,7 +205,7 @@ class JobAgainstArm(RuleBasedStateMachine):
         """A request arrives after its sender has given up waiting."""
         self.arrive(data.draw(st.sampled_from(self.late)), data)
 
-    @rule(data=st.data(), problem=st.sampled_from(["not sent", "429", "409", "403", "secret", "sign-in", "refused"]))
+    @rule(data=st.data(), problem=st.sampled_from(NOT_EXECUTED))
     @precondition(lambda self: self.has(SendRequest))
     def not_executed(self, data: st.DataObject, problem: str) -> None:
         """It is not executed, and its sender knows."""
@@ -244,6 +253,13 @@ class JobAgainstArm(RuleBasedStateMachine):
 
     # What becomes of operations
 
+    @rule()
+    @precondition(lambda self: not self.is_going_on())
+    def event_after_the_end(self) -> None:
+        """Whatever comes after the end changes nothing."""
+        for event in (Begun(0.5), StopAsked(0.5), Recovered(0.5), NotAnswered(0.5, "put a", "")):
+            self.feed(event)
+
     @rule(data=st.data(), loses=st.booleans())
     @precondition(lambda self: any(not o.is_done for o in self.arm.operations.values()))
     def operation_ends(self, data: st.DataObject, *, loses: bool) -> None:
@@ -255,29 +271,21 @@ class JobAgainstArm(RuleBasedStateMachine):
     # What becomes of the daemon, and what the user does
 
     @rule(data=st.data(), is_power_loss=st.booleans())
+    @precondition(lambda self: self.is_going_on())
     def daemon_dies(self, data: st.DataObject, *, is_power_loss: bool) -> None:
         """All that is pending is gone; what was being sent may arrive; a power loss takes what was not durable."""
-        if is_power_loss and not is_finished(self.job.state):
-            sends = [effect for effect in self.pending if isinstance(effect, SendRequest)]
-            self.job = self.durable
-            assert isinstance(self.job.work, PlanWork)
-            sends = [effect for effect in sends if effect.call in self.job.work.calls]
-        else:
-            sends = [effect for effect in self.pending if isinstance(effect, SendRequest)]
-            self.durable = self.job
-        for effect in sends:
-            is_recorded = self.durable_covers(effect)
-            fate = data.draw(st.sampled_from(["lost", "executed", "late"])) if is_recorded else "lost"
-            self.put_in_flight(effect, self.call_of(effect), fate, data)
+        before, self.job = self.job, self.durable if is_power_loss else self.job
+        self.durable = self.job
+        sends = [effect for effect in self.pending if isinstance(effect, SendRequest)]
         self.pending.clear()
-        self.feed(Recovered(self.now))
-
-    def durable_covers(self, effect: SendRequest) -> bool:
-        """Whether the intent of this send is in what survived: else it was never sent."""
-        assert isinstance(self.durable.work, PlanWork)
         assert isinstance(self.job.work, PlanWork)
-        call = self.durable.work.calls.get(effect.call)
-        return call is not None and call == self.job.work.calls.get(effect.call) and not isinstance(call.phase, Ended)
+        assert isinstance(before.work, PlanWork)
+        for effect in sends:  # only one whose intent survived can have gone out
+            call = before.work.calls[effect.call]
+            if call == self.job.work.calls.get(effect.call):
+                fate = data.draw(st.sampled_from(["lost", "executed", "late"]))
+                self.put_in_flight(effect, call.request, fate, data)
+        self.feed(Recovered(self.now))
 
     @rule()
     @precondition(lambda self: isinstance(self.job.state, Blocked))
@@ -297,8 +305,8 @@ class JobAgainstArm(RuleBasedStateMachine):
                 self.asked_again[key] = self.asked_again.get(key, 0) + 1
         self.feed(Released(self.now, choice))
 
-    @rule(event=st.sampled_from([Begun(0.5), Released(0.5, "again"), NotAnswered(0.5, "put z", "")]))
-    @precondition(lambda self: not isinstance(self.job.state, Blocked))
+    @rule(event=st.sampled_from([Begun(0.5), Released(0.5, "again"), NotAnswered(0.5, "unknown", "")]))
+    @precondition(lambda self: self.is_going_on() and not isinstance(self.job.state, Blocked))
     def stray_event(self, event: Event) -> None:
         """An event that says nothing new changes nothing."""
         before = self.job
@@ -306,7 +314,7 @@ class JobAgainstArm(RuleBasedStateMachine):
         assert self.job == before
 
     @rule()
-    @precondition(lambda self: self.now > 12)
+    @precondition(lambda self: self.is_going_on() and self.now > 12)
     def user_stops(self) -> None:
         """The user stops the job."""
         self.was_stopped = self.was_stopped or not is_finished(self.job.state)
@@ -359,7 +367,7 @@ class JobAgainstArm(RuleBasedStateMachine):
     def check_completed(self) -> None:
         """Everything that the plan wanted is as it wanted it."""
         assert isinstance(self.job.work, PlanWork)
-        wanted = (FIRST | SECOND).keys() - set(self.job.work.arguments["without"])
+        wanted = (FIRST | SECOND).keys() & set(self.job.work.arguments["wanted"])
         for key in wanted & (CREATED.keys() | IDEMPOTENT):
             request = (FIRST | SECOND)[key]
             resource = self.arm.resources[request.path]
@@ -369,8 +377,7 @@ class JobAgainstArm(RuleBasedStateMachine):
             assert "/r/d" not in self.arm.resources
         if "deallocate" in wanted:
             assert self.arm.power == "deallocated"
-        if "restart" in wanted:
-            assert "restart" in self.arm.succeeded
+        assert wanted & {"restart", "reimage"} <= self.arm.succeeded
 
     def teardown(self) -> None:
         """Left alone with a service that works, the job ends."""

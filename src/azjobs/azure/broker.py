@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -108,10 +107,10 @@ class TokenBroker:
 
     async def close(self) -> None:
         """End the fetches under way and close every credential."""
-        for fetch in list(self._fetches.values()):
+        fetches = list(self._fetches.values())
+        for fetch in fetches:
             fetch.cancel()
-            with suppress(BaseException):
-                await fetch
+        await asyncio.gather(*fetches, return_exceptions=True)
         for known in list(self._credentials):
             self._drop(known)
         self._kept.clear()

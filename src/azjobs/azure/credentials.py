@@ -7,8 +7,10 @@ running daemon cannot mix two versions.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 from azure.core.credentials import AccessToken
 from azure.identity import (
     AuthenticationRecord,
@@ -132,6 +134,16 @@ def _interactive(kind: Callable[..., Credential]) -> Callable[[SignIn, dict[str,
     return make
 
 
+def _simulator(sign_in: SignIn, arguments: dict[str, Any]) -> Credential:
+    """The demo account of the embedded cloud: its secret is no secret, it is read where the cloud wrote it."""
+    try:
+        endpoint = msgspec.json.decode(Path(arguments["endpoint_file"]).read_bytes(), type=dict[str, Any])
+        known = {name: endpoint[name] for name in ("tenant_id", "client_id", "client_secret")}
+    except (OSError, KeyError, msgspec.DecodeError) as problem:
+        raise SignInFailed("The embedded cloud of this sign-in is gone. Type: azjobs account connect") from problem
+    return _with_authority(ClientSecretCredential)(sign_in, known)
+
+
 _MAKERS: dict[str, Callable[[SignIn, dict[str, Any]], Credential]] = {
     "AzureCliCredential": _tool(AzureCliCredential),
     "AzureDeveloperCliCredential": _tool(AzureDeveloperCliCredential),
@@ -142,5 +154,6 @@ _MAKERS: dict[str, Callable[[SignIn, dict[str, Any]], Credential]] = {
     "DeviceCodeCredential": _interactive(DeviceCodeCredential),
     "InteractiveBrowserCredential": _interactive(InteractiveBrowserCredential),
     "ManagedIdentityCredential": _managed_identity,
+    "SimulatorCredential": _simulator,
     "WorkloadIdentityCredential": _with_authority(WorkloadIdentityCredential),
 }

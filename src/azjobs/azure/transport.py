@@ -100,7 +100,8 @@ class AiohttpTransport:
             async with asyncio.timeout(None) as attempt.deadline:
                 return await self._exchange(method, target, headers, body, tls, attempt)
         except TimeoutError as problem:
-            raise _as_failure(target, attempt, f"did not answer in {timeout_s:g} s", problem) from None
+            told = f"did not answer in {timeout_s:g} s" if attempt.is_connected else "could not be connected to in time"
+            raise _as_failure(target, attempt, told, problem) from None
         except (aiohttp.ClientError, OSError, ValueError) as problem:
             raise _as_failure(target, attempt, _why(problem), problem) from None
 

@@ -252,7 +252,7 @@ def _provider_kind(kind: Kind, method: str, below: list[str]) -> Kind:
     if kind is Kind.READS:
         if len(below) > 1 and below[-2] in _STATUS_WORDS:
             return Kind.STATUS
-        return Kind.LISTS if len(below) % 2 else Kind.READS
+        return Kind.LISTS if len(below) % 2 and below[-1] != "instanceview" else Kind.READS
     # [compute] deallocating counts as deleting
     return Kind.DELETES if method == "POST" and below[-1] == "deallocate" else kind
 

@@ -155,8 +155,10 @@ def _after_send(
 
 def _creates(request: Request, status: int, *, existed: bool | None) -> bool:
     """Whether a PUT that was accepted, or (status 0) was seen to have taken effect, made a new resource."""
-    if request.method != "PUT" or request.on_unanswered is OnUnanswered.CONDITION or existed is False:
-        return request.method == "PUT"
+    if request.method != "PUT":
+        return False
+    if existed is False or (status and request.on_unanswered is OnUnanswered.CONDITION):
+        return True
     return status == 201 if existed else status != 200  # 201 is for new ones; 200 mostly for an update [RPC, "PUT"]
 
 

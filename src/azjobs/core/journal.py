@@ -128,7 +128,7 @@ class Error(_Record, frozen=True, tag="e"):
     partial: bool = msgspec.field(name="q", default=False)
 
 
-class Warning(_Record, frozen=True, tag="w"):  # noqa: A001 - the stream's name; always used qualified
+class Warning(_Record, frozen=True, tag="w"):
     """A warning of the `warnings` module (`category` is its class) or of `logging`."""
 
     text: str = msgspec.field(name="x")

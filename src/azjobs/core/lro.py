@@ -119,7 +119,8 @@ def first_step(request: Request, reply: Reply, url: str) -> Step:
         return next_step(watch, reply) if is_told else _poll(watch, reply, fallback_s=MIN_DELAY_S)
     if reply.status == 202 and request.method == "DELETE":
         return _poll(Watch(Monitor.ABSENCE, url, resource_url=url), reply)
-    return Finished(reply.status, reply.body)
+    # An action accepted without a place to follow it [RPC demands one] is not done, and nobody says how it fares.
+    return Unreadable(202, reply.retry_after_s) if reply.status == 202 else Finished(reply.status, reply.body)
 
 
 def next_step(watch: Watch, reply: Reply) -> Step:

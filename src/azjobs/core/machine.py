@@ -66,7 +66,7 @@ def step(job: Job, event: Event) -> Outcome:
 def _step_plan(job: Job, work: PlanWork, event: Event) -> Outcome:
     match event:
         case Begun(at) if isinstance(job.state, NotStarted):
-            return _advance(replace(job, state=Running(at)), at)
+            return _recover(job, work, at)  # a job that takes over an operation comes with a call under way
         case Recovered(at):
             return _recover(job, work, at)
         case Released(at, choice):

@@ -98,27 +98,33 @@ def rehearse(plan: Plan, arguments: Arguments, answers: Answers) -> Rehearsal:
     """Drive a plan as far as it goes without a write: `answers` holds those to its reads so far.
 
     A write is not sent but assumed to go well, which is why plans compute ids
-    from paths and never from replies.
+    from paths and never from replies. It always begins at the beginning, to see
+    each read that the plan makes.
     """
-    known = dict(answers)
-    labels: dict[str, str] = {}  # of what was found, by label
+    known: dict[str, Answer] = {}
+    found: list[str] = []  # labels of what was read and is there
     writes: list[PlannedWrite] = []
     while True:
         decision = plan(arguments, known)
         if not isinstance(decision, Send):
-            return Rehearsal(known, steps=_steps(labels, writes), end=decision)
+            return Rehearsal(known, steps=_steps(found, writes), end=decision)
         new = {key: request for key, request in decision.requests.items() if key not in known}
-        labels |= {r.label: r.label for k, r in decision.requests.items() if r.is_read and _is_found(known.get(k))}
         reads = {key: request for key, request in new.items() if request.is_read}
-        if reads:
-            return Rehearsal(dict(answers), reads=reads)
+        unanswered = {key: request for key, request in reads.items() if key not in answers}
+        if unanswered:
+            return Rehearsal(dict(answers), reads=unanswered)
         if not new:
             stalled = Fault("PlanStalled", "The plan asks for nothing and is not done: please report this.")
-            return Rehearsal(known, steps=_steps(labels, writes), end=stalled)
+            return Rehearsal(known, steps=_steps(found, writes), end=stalled)
+        for key, request in reads.items():
+            known[key] = answers[key]
+            if answers[key].is_ok:
+                found.append(request.label)
         for key, request in new.items():
-            action = "update" if request.method == "PUT" and request.label in labels else action_of(request)
-            writes.append(PlannedWrite(action, request.label, request.method, request.path))
-            known[key] = assume(request)
+            if key not in reads:
+                action = "update" if request.method == "PUT" and request.label in found else action_of(request)
+                writes.append(PlannedWrite(action, request.label, request.method, request.path))
+                known[key] = assume(request)
 
 
 ARM_ACTIONS = {"PUT": "create", "PATCH": "update", "DELETE": "delete"}
@@ -136,12 +142,8 @@ def assume(request: Request) -> Answer:
     return Answer(status=200, body=request.body, created=request.method == "PUT")
 
 
-def _is_found(answer: Answer | None) -> bool:
-    return answer is not None and answer.is_ok
-
-
-def _steps(labels: Mapping[str, str], writes: list[PlannedWrite]) -> tuple[PlannedWrite, ...]:
+def _steps(found: list[str], writes: list[PlannedWrite]) -> tuple[PlannedWrite, ...]:
     """What is found and not written to is reused; it comes first, since what is written depends on it."""
     written = {step.label for step in writes}
-    reused = [PlannedWrite("reuse", label) for label in labels if label not in written]
+    reused = [PlannedWrite("reuse", label) for label in dict.fromkeys(found) if label not in written]
     return (*reused, *writes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from azjobs.core import lro
-from azjobs.core.arm import Answer, Reply, Request, error_of
+from azjobs.core.arm import Answer, Request
 from azjobs.core.errors import Fault
 from azjobs.core.events import Effect, NotAnswered, NotSent, ReadUrl, Replied
 from azjobs.core.job import Ended, Fetching, Looking, Phase, Unclear, Watching
@@ -19,6 +19,7 @@ from azjobs.core.retry import backoff_s
 
 FETCH_TRIES = 8  # guess: the operation has succeeded, its result may take a moment to be readable
 GONE_AFTER = 8  # guess: some minutes of 404 in a row, beyond the lag between ARM's regions: it is gone, not late
+GONE = frozenset({404, 410})
 
 Moved = tuple[Phase, list[Effect]]
 CallEvent = Replied | NotSent | NotAnswered
@@ -37,6 +38,8 @@ def apply_step(key: str, request: Request, step: lro.Step, *, was_created: bool)
         case lro.OperationFailed(fault):
             # Accepted, then failed: the resource is there, in a failed state.
             return Ended(Answer(200, None, replace(fault, target=request.label), created=was_created)), []
+        case lro.Unreadable(_, delay_s) if request.method == "POST":
+            return _look_for_the_effect(key, request, delay_s or 0.0, settle=True)
         case lro.Unreadable(_, delay_s):
             watch = lro.Watch(lro.Monitor.RESOURCE, look_path(request), resource_url=look_path(request))
             return Watching(watch, problems=1, was_created=was_created), [ReadUrl(key, watch.url, delay_s or 1.0)]
@@ -47,19 +50,14 @@ def after_poll(key: str, request: Request, phase: Watching, event: CallEvent) ->
     problems = phase.problems + 1
     if not isinstance(event, Replied):
         return replace(phase, problems=problems), [ReadUrl(key, phase.watch.url, backoff_s(problems))]
-    if not _tells_of_reading_only(phase.watch, event.reply):
-        step = lro.next_step(phase.watch, event.reply)
-        if not isinstance(step, lro.Unreadable):
-            return apply_step(key, request, step, was_created=phase.was_created)
-    if event.reply.status in (404, 410):
-        losses = phase.losses + 1
-        moved = _after_loss(key, request, replace(phase, losses=losses), event.reply)
-        if moved is not None:
-            return moved
-    else:
-        losses = 0
-    wait_s = backoff_s(problems, event.reply.retry_after_s)
-    return replace(phase, problems=problems, losses=losses), [ReadUrl(key, phase.watch.url, wait_s)]
+    reply = event.reply
+    step = lro.next_step(phase.watch, reply)
+    if not isinstance(step, lro.Unreadable):
+        return apply_step(key, request, step, was_created=phase.was_created)
+    losses = phase.losses + 1 if reply.status in GONE or reply.status < 300 else 0
+    phase = replace(phase, problems=problems, losses=losses)
+    wait: list[Effect] = [ReadUrl(key, phase.watch.url, backoff_s(problems, reply.retry_after_s))]
+    return _after_loss(key, request, phase, reply.status) or (phase, wait)
 
 
 def after_fetch(key: str, phase: Fetching, event: CallEvent) -> Moved:
@@ -77,30 +75,24 @@ def after_fetch(key: str, phase: Fetching, event: CallEvent) -> Moved:
     return replace(phase, problems=problems, refusals=refusals), [ReadUrl(key, phase.url, wait_s)]
 
 
-def _tells_of_reading_only(watch: lro.Watch, reply: Reply) -> bool:
-    """Whether a 4xx from a Location is about reading it, not the operation's own answer.
-
-    A Location expires [RPC] and is read with a token and rights of its own.
-    """
-    if watch.monitor is not lro.Monitor.LOCATION:
-        return False
-    is_forbidden = reply.status == 403 and error_of(reply).code == "AuthorizationFailed"
-    return is_forbidden or reply.status in (401, 404, 410)
-
-
-def _after_loss(key: str, request: Request, phase: Watching, reply: Reply) -> Moved | None:
-    """Nothing was there to read. None: it may be late; read it again."""
-    status, losses = reply.status, phase.losses
-    if request.method == "DELETE" and losses >= lro.LOST_AFTER:
-        return Looking(is_accepted=True), [ReadUrl(key, look_path(request))]
+def _after_loss(key: str, request: Request, phase: Watching, status: int) -> Moved | None:
+    """Decide what to do when the status record may be gone; None: it may be late, read it again."""
+    losses = phase.losses
+    if not lro.is_lost(unreadable_count=losses, http_status=status):
+        return None
+    if request.method == "POST" or (request.method == "DELETE" and status in GONE):
+        return _look_for_the_effect(key, request)
     elsewhere = lro.after_loss(phase.watch, unreadable_count=losses, http_status=status, method=request.method)
     if elsewhere is not None:
         return replace(phase, watch=elsewhere, problems=0, losses=0), [ReadUrl(key, elsewhere.url)]
-    if request.method == "POST" and losses >= lro.LOST_AFTER:
-        if not request.done_when:
-            return Unclear(), []
-        return Looking(is_accepted=True), [ReadUrl(key, look_path(request))]
-    if losses < GONE_AFTER:
+    if losses < GONE_AFTER or status not in GONE:
         return None
     fault = Fault("ResourceGone", "Azure accepted it, but it is no longer there.", request.label, http_status=status)
     return Ended(Answer(status, fault=fault)), []
+
+
+def _look_for_the_effect(key: str, request: Request, delay_s: float = 0.0, *, settle: bool = False) -> Moved:
+    """Azure accepted an action or a DELETE, and there is no place that says how it fares."""
+    if request.method == "POST" and not request.done_when:
+        return Unclear(), []
+    return Looking(is_accepted=True), [ReadUrl(key, look_path(request), delay_s, settle)]

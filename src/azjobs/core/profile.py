@@ -34,7 +34,8 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one session has of its own.
 
     `autosave` overrides the profile's; None leaves it. `leader` is (pid, start
-    time) of the process whose end ends the session.
+    time) of the process whose end ends the session. `is_closed`: it has its own
+    contexts only, nothing that is saved (the session inside a job).
     """
 
     format: int = FORMAT
@@ -42,6 +43,7 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
     contexts: tuple[ContextValue, ...] = ()
     autosave: bool | None = None
     leader: tuple[int, int] | None = None
+    is_closed: bool = False
 
 
 def does_autosave(profile: Profile, state: SessionState) -> bool:
@@ -51,6 +53,8 @@ def does_autosave(profile: Profile, state: SessionState) -> bool:
 
 def available(profile: Profile, state: SessionState) -> tuple[ContextValue, ...]:
     """Return the contexts of a session: its own, then the saved ones that none of these hides by its name."""
+    if state.is_closed:
+        return state.contexts
     own = {context.name.lower() for context in state.contexts}
     return (*state.contexts, *(context for context in profile.contexts if context.name.lower() not in own))
 
@@ -63,7 +67,7 @@ def current(profile: Profile, state: SessionState) -> ContextValue | None:
     """
     choice = state.choice
     if choice is None:
-        return find(profile.contexts, profile.default)
+        return None if state.is_closed else find(profile.contexts, profile.default)
     known = (c for c in available(profile, state) if c.key == choice.key and c.scope == choice.scope)
     return next(known, choice)
 

@@ -5,7 +5,6 @@ They refuse to be pickled or copied into JSON; a job receives them by its privat
 
 from __future__ import annotations
 
-import hmac
 from typing import NoReturn
 
 from azjobs.core.errors import CannotSend
@@ -33,6 +32,8 @@ class SecureString:
         """Compare in constant time."""
         if not isinstance(other, SecureString):
             return NotImplemented
+        import hmac  # noqa: PLC0415 - 4 ms with what it imports, and passwords are hardly ever compared
+
         return hmac.compare_digest(self.__text.encode(), other.reveal().encode())
 
     def __hash__(self) -> int:

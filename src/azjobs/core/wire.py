@@ -19,6 +19,7 @@ from azjobs.core.context import ContextValue, SignInKey
 from azjobs.core.errors import Fault
 from azjobs.core.job import Job
 from azjobs.core.plan import PlannedWrite
+from azjobs.core.secret import SecureString
 from azjobs.core.signin import SignIn
 from azjobs.core.states import State
 
@@ -55,11 +56,15 @@ class Submit(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
     seq: int
     job: Job
     is_attached: bool = False
-    secrets: dict[str, str] = {}
+    secrets: dict[str, SecureString] = {}
     named: dict[str, str] = {}
     payload: bytes = b""
     environment: dict[str, str] = {}
     sys_path: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Show no variable of the environment and nothing of the payload."""
+        return f"<Submit {self.job.name}>"
 
 
 class Read(msgspec.Struct, tag=True, frozen=True):
@@ -110,12 +115,17 @@ class Detach(msgspec.Struct, tag=True, frozen=True):
 
 
 class Answer(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
-    """Answer what a blocked job asks: its secrets by name, or the choice "again" or "done"."""
+    """Answer what a blocked job asks: its secrets by name, its environment, or the choice "again" or "done"."""
 
     seq: int
     uuid: str
-    secrets: dict[str, str] = {}
+    secrets: dict[str, SecureString] = {}
     choice: str = ""
+    environment: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Show no variable of the environment."""
+        return f"<Answer to {self.uuid}>"
 
 
 class PutSignIn(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
@@ -126,7 +136,7 @@ class PutSignIn(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
 
     seq: int
     sign_in: SignIn
-    secrets: dict[str, str] = {}
+    secrets: dict[str, SecureString] = {}
     scope: str = "user"
 
 
@@ -144,7 +154,7 @@ class PutCredential(msgspec.Struct, tag=True, frozen=True):
     seq: int
     name: str
     username: str
-    password: str
+    password: SecureString
 
 
 class FindCredential(msgspec.Struct, tag=True, frozen=True):
@@ -245,7 +255,7 @@ class Token(msgspec.Struct, tag=True, frozen=True):
     """A short-lived access token; `expires_on` in epoch seconds."""
 
     seq: int
-    token: str
+    token: SecureString
     expires_on: int
 
 
@@ -296,9 +306,21 @@ Reply = Welcome | Ok | Accepted | Result | Writes | Token | CredentialNames | Da
 
 T = TypeVar("T")
 
-_encoder = msgspec.msgpack.Encoder()
-_message_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
-_reply_decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+
+def _clear(value: object) -> str:
+    """Secrets are in clear on the wire only: no message shows them, whoever prints it."""
+    if isinstance(value, SecureString):
+        return value.reveal()
+    raise NotImplementedError(f"A {type(value).__name__} is no part of a message.")
+
+
+def _covered(kind: type, value: Any) -> Any:
+    return kind(value)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_clear)
+_message_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message, dec_hook=_covered)
+_reply_decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply, dec_hook=_covered)
 
 
 class FrameTooLarge(ValueError):

@@ -16,20 +16,22 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from azjobs.core.errors import Fault
 from azjobs.core.events import ProcessEnded, ProcessStarted, SecretMissing
 from azjobs.core.job import Job, ProcessKind, ProcessWork
 from azjobs.core.layout import Layout
+from azjobs.core.questions import ENVIRONMENT
+from azjobs.core.secret import SecureString
 from azjobs.core.states import Stopping
 from azjobs.daemon.recovery import end_of
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.vault import SecretsMissing, Vault
 from azjobs.keeper.channel import KeeperChannel
-from azjobs.process.frames import StartMessage
+from azjobs.process.frames import START_LOST, StartMessage
 from azjobs.process.identity import boot_id, is_running, open_exit_fd
 from azjobs.process.interpreter import Interpreter
-from azjobs.process.job import START_LOST
 from azjobs.process.journal import is_alive, load_begin, remove_files
 from azjobs.process.launcher import Exited, StartProcess, default_launcher
 from azjobs.process.spawn import LaunchFailed
@@ -75,7 +77,7 @@ class ProcessRunner:
     async def new_key(self, uuid: str) -> str:
         """Make the capability with which the job's process will ask for tokens; returns its hash."""
         key = secrets.token_urlsafe(32)
-        await self._vault.put_job_secrets(uuid, {KEY_NAME: key})
+        await self._vault.put_job_secrets(uuid, {KEY_NAME: SecureString(key)})
         return hashlib.sha256(key.encode()).hexdigest()
 
     def start(self, job: Job) -> None:
@@ -137,11 +139,13 @@ class ProcessRunner:
         work = job.work
         assert isinstance(work, ProcessWork)
         environment = await self._vault.environment(work.environment)
-        names = [*work.secrets, KEY_NAME]
+        try:
+            held = await self._vault.job_secrets(job.uuid, work.secrets)
+        except SecretsMissing as error:
+            raise SecretsMissing((*error.names, *(() if environment else (ENVIRONMENT,)))) from None
         if environment is None:
-            raise SecretsMissing(("environment",))
-        held = await self._vault.job_secrets(job.uuid, names)
-        key = held.pop(KEY_NAME)
+            raise SecretsMissing((ENVIRONMENT,))
+        key = await self._key(job, work)
         runtime: dict[str, Any] = {
             "job_key": key,
             "uuid": job.uuid,
@@ -170,6 +174,15 @@ class ProcessRunner:
             interpreter=msgspec.convert(work.interpreter, Interpreter),
             message=message,
         )
+
+    async def _key(self, job: Job, work: ProcessWork) -> str:
+        """Return the job's capability; a new one if the keeper that held it is gone: nobody has had it yet."""
+        try:
+            return (await self._vault.job_secrets(job.uuid, [KEY_NAME]))[KEY_NAME]
+        except SecretsMissing:
+            digest = await self.new_key(job.uuid)
+            self._runner.replace(replace(job, work=replace(work, key_sha256=digest)))
+            return (await self._vault.job_secrets(job.uuid, [KEY_NAME]))[KEY_NAME]
 
     async def _stop(self, job: Job) -> None:
         work = job.work

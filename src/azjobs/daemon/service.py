@@ -30,6 +30,7 @@ from azjobs.core.events import Begun, Released, StopAsked
 from azjobs.core.job import Job, PlanWork, ProcessWork
 from azjobs.core.plan import check
 from azjobs.core.plans import PLANS
+from azjobs.core.secret import SecureString
 from azjobs.core.states import is_finished
 from azjobs.daemon.followers import Followers, changed_of
 from azjobs.daemon.ledger import Ledger
@@ -137,7 +138,7 @@ class Service:
             held = await self._vault.credential(connection.hello.session, name)
             if held is None:
                 raise CredentialNotFound(f"No credential {name} in this session. Type: azjobs credential get")
-            secrets[hole] = held.password
+            secrets[hole] = SecureString(held.password)
         job = await self._prepare(job, message)
         await self._vault.put_job_secrets(job.uuid, secrets)
         await self._sessions.add(connection.hello.session, connection.hello.leader)
@@ -232,7 +233,10 @@ class Service:
             asked = ", ".join(sorted(job.work.secrets)) or "no secret"
             raise InvalidInput(f"The job asks for {asked}, not for {', '.join(sorted(unknown))}.")
         await self._vault.put_job_secrets(job.uuid, message.secrets)
-        if message.secrets or message.choice:
+        if message.environment and isinstance(job.work, ProcessWork):
+            environment = await self._vault.put_environment(message.environment)
+            self._runner.replace(replace(job, work=replace(job.work, environment=environment)))
+        if message.secrets or message.choice or message.environment:
             self._runner.apply(job.uuid, Released(self._runner.now(), message.choice))
         await self._ledger.durable()
         return wire.Accepted(message.seq, self._runner.find(job.uuid) or self._known(job.uuid))
@@ -256,7 +260,7 @@ class Service:
     async def _on_gettoken(self, connection: Connection, message: wire.GetToken) -> wire.Reply:
         self._check_grant(connection, message.context)
         found = await self._sign_ins.token(message.context, message.scopes, message.claims)
-        return wire.Token(message.seq, found.token, int(found.expires_at))
+        return wire.Token(message.seq, SecureString(found.token), int(found.expires_at))
 
     def _check_grant(self, connection: Connection, context: ContextValue | None) -> None:
         """A job acts in the contexts it was granted and in no other."""
@@ -277,7 +281,8 @@ class Service:
 
     async def _on_putsignin(self, connection: Connection, message: wire.PutSignIn) -> wire.Reply:
         self._refuse_jobs(connection)
-        await self._sign_ins.add(message.sign_in, message.secrets, message.scope)
+        secrets = {name: one.reveal() for name, one in message.secrets.items()}
+        await self._sign_ins.add(message.sign_in, secrets, message.scope)
         await self._sessions.add(connection.hello.session, connection.hello.leader)
         return wire.Ok(message.seq)
 
@@ -287,7 +292,7 @@ class Service:
         return wire.Ok(message.seq)
 
     async def _on_putcredential(self, connection: Connection, message: wire.PutCredential) -> wire.Reply:
-        held = HeldCredential(message.name, message.username, message.password)
+        held = HeldCredential(message.name, message.username, message.password.reveal())
         await self._vault.put_credential(connection.hello.session, held)
         await self._sessions.add(connection.hello.session, connection.hello.leader)
         return wire.Ok(message.seq)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from azjobs.core.context import SignInKey
+from azjobs.core.secret import SecureString
 from azjobs.core.signin import SignIn
 from azjobs.keeper.channel import KeeperChannel
 
@@ -50,10 +51,10 @@ class Vault:
     def __init__(self, channel: KeeperChannel) -> None:
         self._channel = channel
 
-    async def put_job_secrets(self, uuid: str, secrets: Mapping[str, str]) -> None:
+    async def put_job_secrets(self, uuid: str, secrets: Mapping[str, SecureString]) -> None:
         """Hold the secrets of a job until it ends."""
         if secrets:
-            await self._channel.put_many({f"job:{uuid}:{name}": text.encode() for name, text in secrets.items()})
+            await self._channel.put_many({f"job:{uuid}:{name}": one.reveal().encode() for name, one in secrets.items()})
 
     async def job_secrets(self, uuid: str, names: Iterable[str]) -> dict[str, str]:
         """Return secrets of a job by name.

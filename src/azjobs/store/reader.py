@@ -39,7 +39,7 @@ def read_jobs(file: Path, *, ids: Iterable[int] | None = None, uuids: Iterable[s
     return sorted(jobs.values(), key=lambda job: (job.id is None, job.id or 0, job.submitted_at, job.uuid))
 
 
-def read_job(file: Path, *, id: int | None = None, uuid: str | None = None) -> Job | None:  # noqa: A002 - the job's own word
+def read_job(file: Path, *, id: int | None = None, uuid: str | None = None) -> Job | None:
     """Return one job by its id or its uuid, None when there is none; raises as `read_jobs`."""
     jobs = read_jobs(file, ids=None if id is None else [id], uuids=None if uuid is None else [uuid])
     return jobs[0] if jobs else None

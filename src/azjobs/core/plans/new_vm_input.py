@@ -17,6 +17,7 @@ from azjobs.core import naming
 from azjobs.core.errors import InvalidInput
 from azjobs.core.naming import LINUX, WINDOWS
 from azjobs.core.plans.images import read_image
+from azjobs.core.secret import SecureString
 
 PASSWORD_HOLE = "password"  # noqa: S105 - the name of the hole, not what goes into it
 DEFAULT_SIZE = "Standard_D2s_v3"  # [New-AzVM]
@@ -127,8 +128,10 @@ def check_username(username: str, os_type: str) -> None:
         raise InvalidInput(f"The user name '{username}' begins with '{username[0]}', which Linux does not take.")
 
 
-def check_password(password: str, os_type: str) -> None:
-    """Refuse a password that Azure does not take for a machine's administrator; it is never repeated in the message.
+def check_password(password: SecureString, os_type: str) -> None:
+    """Refuse a password that Azure does not take for a machine's administrator.
+
+    It is neither repeated in the message nor a local variable of any frame in the traceback.
 
     Raises:
         InvalidInput: with the rule it breaks.
@@ -136,14 +139,14 @@ def check_password(password: str, os_type: str) -> None:
     shortest, longest = PASSWORD_LENGTHS[os_type]
     if not shortest <= len(password) <= longest:
         raise InvalidInput(f"The password of a {os_type} machine has {shortest} to {longest} characters.")
-    if sum(pattern.search(password) is not None for pattern in _CLASSES) < 3:
+    if sum(pattern.search(password.reveal()) is not None for pattern in _CLASSES) < 3:
         raise InvalidInput(
             "The password needs three of these four: a lower-case letter, an upper-case letter, a digit, "
             "a special character."
         )
 
 
-def check_new_vm(asked: NewVm, password: str) -> None:
+def check_new_vm(asked: NewVm, password: SecureString) -> None:
     """Refuse what is known to fail, the password included; nothing is sent.
 
     Raises:

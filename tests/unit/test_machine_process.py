@@ -1,0 +1,105 @@
+"""A job in a process of its own: what each event makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from core_samples import make_process_job
+
+from azjobs.core.arm import Reply
+from azjobs.core.errors import Fault
+from azjobs.core.events import (
+    Begun,
+    Effect,
+    Event,
+    ProcessEnded,
+    ProcessStarted,
+    Recovered,
+    Released,
+    Replied,
+    SecretMissing,
+    StartProcess,
+    StopAsked,
+    StopProcess,
+)
+from azjobs.core.job import JobType, ProcessWork
+from azjobs.core.machine import step
+from azjobs.core.states import (
+    Blocked,
+    Completed,
+    Failed,
+    NotStarted,
+    Question,
+    QuestionKind,
+    Running,
+    State,
+    Stopped,
+    Stopping,
+)
+
+BAD = Fault("ExitStatus", "It ended with exit status 3.")
+DIED = Fault("ProcessDied", "The job's process ended without saying how.")
+QUESTION = Question(QuestionKind.SECRET, "Password must be given again: azjobs job answer", ("pw",))
+BLOCKED = Blocked(1.0, QUESTION)
+MISSING = SecretMissing(5.0, ("pw",))
+START, STOP = [StartProcess()], [StopProcess()]
+
+STEPS = [
+    pytest.param(NotStarted(), Begun(5.0), Running(5.0), START, id="it-begins"),
+    pytest.param(Running(1.0), Begun(5.0), Running(1.0), [], id="it-begins-once"),
+    pytest.param(BLOCKED, Begun(5.0), BLOCKED, [], id="it-begins-once-also-when-blocked"),
+    pytest.param(NotStarted(), Recovered(5.0), Running(5.0), START, id="it-begins-after-a-recovery"),
+    pytest.param(Running(1.0), Recovered(5.0), Running(1.0), START, id="nothing-of-it-had-run"),
+    pytest.param(Stopping(1.0), Recovered(5.0), Stopping(1.0), STOP, id="its-stop-may-not-have-been-heard"),
+    pytest.param(BLOCKED, Recovered(5.0), BLOCKED, [], id="its-question-stands"),
+    pytest.param(Running(1.0), MISSING, BLOCKED, [], id="a-secret-is-missing"),
+    pytest.param(Stopping(1.0), MISSING, Stopped(1.0, 5.0), [], id="a-stop-needs-no-secret"),
+    pytest.param(BLOCKED, Released(5.0), Running(1.0), START, id="the-secret-was-given"),
+    pytest.param(Running(1.0), Released(5.0), Running(1.0), [], id="nothing-was-asked"),
+    pytest.param(NotStarted(), StopAsked(5.0), Stopped(5.0, 5.0), [], id="stopped-before-it-began"),
+    pytest.param(BLOCKED, StopAsked(5.0), Stopped(1.0, 5.0), [], id="stopped-while-it-asked"),
+    pytest.param(Running(1.0), StopAsked(5.0), Stopping(1.0), STOP, id="a-running-one-is-being-stopped"),
+    pytest.param(Stopping(1.0), StopAsked(5.0), Stopping(1.0), STOP, id="asked-twice"),
+    pytest.param(Running(1.0), ProcessEnded(5.0, "completed"), Completed(1.0, 5.0), [], id="it-ended-well"),
+    pytest.param(Running(1.0), ProcessEnded(5.0, "failed", BAD), Failed(1.0, 5.0, BAD), [], id="it-failed"),
+    pytest.param(Running(1.0), ProcessEnded(5.0), Failed(1.0, 5.0, DIED), [], id="it-died-without-a-word"),
+    pytest.param(Running(1.0), ProcessEnded(5.0, "stopped"), Stopped(1.0, 5.0), [], id="it-was-stopped-in-itself"),
+    pytest.param(
+        Stopping(1.0), ProcessEnded(5.0, "completed"), Stopped(1.0, 5.0), [], id="a-stop-that-it-heard-politely"
+    ),
+    pytest.param(Stopping(1.0), ProcessEnded(5.0, "failed", BAD), Stopped(1.0, 5.0), [], id="a-stop-that-killed-it"),
+    pytest.param(
+        NotStarted(), ProcessEnded(5.0, "failed", BAD), Failed(5.0, 5.0, BAD), [], id="it-could-not-be-started"
+    ),
+    pytest.param(Running(1.0), Replied(5.0, "a", Reply(200), ""), Running(1.0), [], id="a-reply-is-not-for-it"),
+]
+
+
+@pytest.mark.parametrize(("state", "event", "expected", "effects"), STEPS)
+def test_each_event_leads_to_its_state(state: State, event: Event, expected: State, effects: list[Effect]):
+    """Given a process job's state and an event, the next state and effects follow."""
+    job, found = step(make_process_job(state=state, secrets={"pw": "Password"}), event)
+    assert (job.state, found) == (expected, effects)
+
+
+@pytest.mark.parametrize(("state", "effects"), [(Running(1.0), []), (Stopping(1.0), STOP)])
+def test_process_is_known_once_it_runs(state: State, effects: list[Any]):
+    """Pid, start time and boot are recorded; a stop that was asked for before is said again."""
+    job, found = step(make_process_job(state=state), ProcessStarted(5.0, 42, 7, "boot"))
+    assert isinstance(job.work, ProcessWork)
+    assert (job.work.pid, job.work.start_time, job.work.boot_id) == (42, 7, "boot")
+    assert (job.state, found) == (state, effects)
+
+
+def test_question_is_shown_and_taken_away():
+    """A blocked job shows what it asks, and no longer when it goes on or is stopped."""
+    job, _ = step(make_process_job(state=Running(1.0), secrets={"pw": "Password"}), MISSING)
+    assert job.status_message == QUESTION.text
+    assert step(job, Released(6.0))[0].status_message == ""
+    assert step(job, StopAsked(6.0))[0].status_message == ""
+
+
+def test_process_job_is_a_background_job():
+    """Its type is PowerShell's word for it."""
+    assert make_process_job().type is JobType.BACKGROUND
