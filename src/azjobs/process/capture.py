@@ -1,0 +1,296 @@
+"""Turn what Python code says into the records of its streams, in one true order.
+
+print is information; logging and warnings go to the stream of their level. In a
+script file, as in a command, standard output is output and standard error is error.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TextIO
+
+from azjobs.core.errors import Fault
+from azjobs.core.job import ProcessKind
+from azjobs.core.journal import (
+    CHUNK_SIZE_BYTES,
+    Content,
+    DataChunk,
+    Debug,
+    Error,
+    Information,
+    Output,
+    Progress,
+    Record,
+    TextChunk,
+    Verbose,
+)
+from azjobs.core.journal import Warning as WarningRecord
+from azjobs.process.journal import JournalWriter
+
+_OWN_FOLDER = os.path.dirname(__file__)  # noqa: PTH120 - compared with co_filename, which is text
+
+
+class JobStreams:
+    """The seven streams of this job process. May be used from several threads."""
+
+    def __init__(self, writer: JournalWriter, kind: ProcessKind) -> None:
+        self.writer = writer
+        self._kind = kind
+        self.lock = threading.RLock()
+        self._sinks = (_LineSink(self, self._print_out, 1), _LineSink(self, self._print_err, 2))
+
+    def install(self) -> None:
+        """Take over sys.stdout, sys.stderr, logging, warnings and the exceptions of threads."""
+        os.register_at_fork(after_in_child=self._renew_lock)
+        out, err = self._sinks
+        sys.stdout = io.TextIOWrapper(out, "utf-8", "backslashreplace", write_through=True)
+        sys.stderr = io.TextIOWrapper(err, "utf-8", "backslashreplace", write_through=True)
+        sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]  # nothing may write past the journal
+        handler = _StreamHandler(self)
+        logging.getLogger().addHandler(handler)
+        logging.basicConfig = _basic_config_for(handler)
+        logging.captureWarnings(capture=False)
+        warnings.showwarning = self._show_warning
+        threading.excepthook = self._show_thread_error
+
+    def output(self, content: Content) -> None:
+        """One returned or yielded value."""
+        self.write(lambda: Output(self.writer.stamp(), content))
+
+    def error(self, exception: BaseException) -> Fault:
+        """Write an exception; return it as data."""
+        name, message = type_name(exception), _message_of(exception)
+        found = getattr(exception, "fault", None)
+        fault = found if isinstance(found, Fault) else None
+        text = format_traceback(exception)
+        self.write(lambda: Error(self.writer.stamp(), name, message, text, fault))
+        return fault or Fault(name, message)
+
+    def error_text(self, text: str, *, type_: str = "", trace: str = "") -> None:
+        """Write an error that is no exception of the job."""
+        self.write(lambda: Error(self.writer.stamp(), type_, text, trace))
+
+    def information(self, text: str) -> None:
+        """Write a line of information."""
+        self.write(lambda: Information(self.writer.stamp(), text))
+
+    def warning(self, text: str, category: str = "") -> None:
+        """Write a warning."""
+        self.write(lambda: WarningRecord(self.writer.stamp(), text, category))
+
+    def verbose(self, text: str) -> None:
+        """Write detail for whoever asks for it."""
+        self.write(lambda: Verbose(self.writer.stamp(), text))
+
+    def debug(self, text: str) -> None:
+        """Write detail for programmers."""
+        self.write(lambda: Debug(self.writer.stamp(), text))
+
+    def progress(self, activity: str, status: str, percent: float | None, parent: str) -> None:
+        """Write how far an activity is."""
+        self.write(lambda: Progress(self.writer.stamp(), activity, status, percent, parent))
+
+    def write(self, make: Callable[[], Record]) -> None:
+        """Write one record after the unfinished lines that were printed before it.
+
+        A forked child has no journal; what it says is shown as text, in the raw error output.
+        """
+        if not self.writer.is_open:
+            os.write(2, _plain_text(make()).encode("utf-8", "backslashreplace"))
+            return
+        with self.lock:
+            self.flush()
+            self.writer.write(make())
+
+    def flush(self) -> None:
+        """Write the unfinished lines."""
+        with self.lock:
+            for sink in self._sinks:
+                sink.flush()
+
+    def _print_out(self, text: bytes) -> None:
+        for piece in _pieces(text):
+            if self._kind is ProcessKind.FILE:
+                self.writer.write(Output(self.writer.stamp(), _chunk(piece)))
+            else:
+                self.writer.write(Information(self.writer.stamp(), *_line(piece)))
+
+    def _print_err(self, text: bytes) -> None:
+        for piece in _pieces(text):
+            line, partial = _line(piece)
+            if self._kind is ProcessKind.FILE:
+                self.writer.write(Error(self.writer.stamp(), "", line, partial=partial))
+            else:
+                self.writer.write(Information(self.writer.stamp(), line, partial))
+
+    def _show_warning(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if file is not None:
+            file.write(warnings.formatwarning(message, category, filename, lineno, line))
+        else:
+            self.warning(str(message), category.__name__)
+
+    def _show_thread_error(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):
+            self.error(args.exc_value)
+
+    def _renew_lock(self) -> None:
+        """Another thread may hold it at the moment of a fork, and does not exist in the child."""
+        self.lock = threading.RLock()
+
+
+class _LineSink(io.RawIOBase):
+    """Collects bytes to whole lines. In a forked child, and after the end, they go to the raw file instead."""
+
+    def __init__(self, streams: JobStreams, emit: Callable[[bytes], None], raw_fd: int) -> None:
+        super().__init__()
+        self._streams = streams
+        self._emit = emit
+        self._raw_fd = raw_fd
+        self._pending = bytearray()
+
+    def write(self, data: Any, /) -> int:
+        view = memoryview(data).cast("B")
+        if not self._streams.writer.is_open:
+            return os.write(self._raw_fd, view)
+        with self._streams.lock:
+            self._pending += view
+            end = self._pending.rfind(b"\n") + 1
+            if end:
+                lines = bytes(self._pending[:end])
+                del self._pending[:end]
+                self._emit(lines)
+        return len(view)
+
+    def flush(self) -> None:
+        if self._pending and self._streams.writer.is_open:
+            with self._streams.lock:
+                text = bytes(self._pending)
+                self._pending.clear()
+                self._emit(text)
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        """The raw file: who asks for a descriptor writes past Python, and keeps its place in the order."""
+        return self._raw_fd
+
+
+class _StreamHandler(logging.Handler):
+    """Sends a logged record to the stream of its level."""
+
+    def __init__(self, streams: JobStreams) -> None:
+        super().__init__()
+        self._streams = streams
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = self.format(record)
+        except Exception:  # noqa: BLE001 - logging's own rule: a faulty call must not end the program
+            self.handleError(record)
+            return
+        if record.levelno >= logging.ERROR:
+            self._streams.error_text(text, type_=record.name)
+        elif record.levelno >= logging.WARNING:
+            self._streams.warning(text, record.name)
+        elif record.levelno >= logging.INFO:
+            self._streams.information(text)
+        else:
+            self._streams.debug(text)
+
+
+def _basic_config_for(handler: logging.Handler) -> Callable[..., None]:
+    """Return a logging.basicConfig that works in a job.
+
+    The original does nothing when the root logger has a handler, so that the
+    level a script asks for would be ignored without a word. Asked for a level or
+    a format, ours sets it; asked for a file or handlers, the original adds them.
+    """
+    original = logging.basicConfig
+
+    def basic_config(**options: Any) -> None:
+        root = logging.getLogger()
+        if options.pop("force", False):
+            root.handlers[:] = [handler]
+        if root.handlers != [handler]:
+            return
+        if any(options.get(name) is not None for name in ("filename", "stream", "handlers")):
+            root.removeHandler(handler)
+            original(**options)
+            root.addHandler(handler)
+            return
+        if options.get("level") is not None:
+            root.setLevel(options["level"])
+        if options.get("format") is not None:
+            style = options.get("style", "%")
+            handler.setFormatter(logging.Formatter(options["format"], options.get("datefmt"), style))
+
+    return basic_config
+
+
+def format_traceback(exception: BaseException) -> str:
+    """Format a traceback as Python does, without our own frames at its top and without local variables."""
+    start: TracebackType | None = exception.__traceback__
+    while start is not None and os.path.dirname(start.tb_frame.f_code.co_filename) == _OWN_FOLDER:  # noqa: PTH120 - as above
+        start = start.tb_next
+    lines = traceback.TracebackException(type(exception), exception, start, capture_locals=False, compact=True).format()
+    return "".join(lines)
+
+
+def type_name(exception: BaseException) -> str:
+    """Name a class as tracebacks do."""
+    kind = type(exception)
+    return (
+        kind.__qualname__ if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def _plain_text(record: Record) -> str:
+    match record:
+        case Error():
+            return f"{record.traceback or record.message}\n"
+        case Information() | WarningRecord() | Verbose() | Debug():
+            return f"{record.text}\n"
+        case Progress():
+            return f"{record.activity}: {record.status}\n"
+        case _:
+            return ""
+
+
+def _message_of(exception: BaseException) -> str:
+    try:
+        return str(exception)
+    except Exception:  # noqa: BLE001 - code of the user's class
+        return f"<{type(exception).__qualname__} without a readable message>"
+
+
+def _pieces(text: bytes) -> list[bytes]:
+    return [text[at : at + CHUNK_SIZE_BYTES] for at in range(0, len(text), CHUNK_SIZE_BYTES)]
+
+
+def _line(piece: bytes) -> tuple[str, bool]:
+    text = piece.decode("utf-8", "backslashreplace")
+    return (text[:-1], False) if text.endswith("\n") else (text, True)
+
+
+def _chunk(piece: bytes) -> TextChunk | DataChunk:
+    try:
+        return TextChunk(piece.decode())
+    except UnicodeDecodeError:
+        return DataChunk(piece)

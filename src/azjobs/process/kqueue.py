@@ -1,0 +1,49 @@
+"""Sleep until a file is written, by kqueue(2): for macOS."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from pathlib import Path
+from typing import Self
+
+from azjobs.process.watch import Wake
+
+if sys.platform == "linux":
+    raise ImportError("kqueue is not of this system")
+
+
+class KqueueWatch:
+    """A `FileWatch`. It does not tell that a writer closed its file; readers look again once in a while."""
+
+    def __init__(self) -> None:
+        self._queue = select.kqueue()
+        self._fds: list[int] = []
+
+    def add(self, path: Path) -> None:
+        """Watch an existing file too."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._fds.append(fd)
+        notes = select.KQ_NOTE_WRITE | select.KQ_NOTE_EXTEND
+        event = select.kevent(fd, select.KQ_FILTER_VNODE, select.KQ_EV_ADD | select.KQ_EV_CLEAR, notes)
+        self._queue.control([event], 0)
+
+    def wait(self, timeout_s: float | None) -> Wake:
+        """Sleep until a file is written."""
+        return Wake.WRITTEN if self._queue.control(None, 16, timeout_s) else Wake.TIME
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._queue.close()
+        for fd in self._fds:
+            os.close(fd)
+        self._fds.clear()
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()

@@ -1,0 +1,271 @@
+"""Read a job's journal: what is new, live until the end, once or again.
+
+Text that bypassed Python (C code, child processes of a function) is in two raw
+files; every record says how long they were when it was written, so readers put
+that text in its place in the one order. Between two records its standard output
+comes before its standard error; nothing tells their order.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import NamedTuple, Self
+
+from azjobs.core.job import ProcessKind
+from azjobs.core.journal import (
+    CHUNK_SIZE_BYTES,
+    DataChunk,
+    End,
+    Error,
+    Information,
+    Output,
+    Record,
+    Stamp,
+    TextChunk,
+    is_content,
+    scan,
+)
+from azjobs.process.cursor import Position, hold_cursor, load_position
+from azjobs.process.journal import CURSOR_SUFFIX, ERR_SUFFIX, OUT_SUFFIX, companion, is_complete, load_begin
+from azjobs.process.watch import Wake, open_watch
+
+_WINDOW_BYTES = 1024 * 1024  # guess: bounds the memory of a reader; doubled for a longer record
+_BACKSTOP_S = 1.0  # guess: how late a lost event may be noticed
+_CLOSING_S, _CLOSING_LOOKS = 0.002, 5  # guesses: the lock was seen to go within microseconds of the event
+
+
+class Entry(NamedTuple):
+    """One record, and where a cursor stands once it was given."""
+
+    record: Record
+    after: Position
+
+
+class JournalReader:
+    """Reads one journal forward from a position. Close it, or use it as a context manager."""
+
+    def __init__(self, journal: Path, position: Position = Position()) -> None:  # noqa: B008 - immutable
+        self.position = position
+        self._path = journal
+        self._fd = os.open(journal, os.O_RDONLY | os.O_CLOEXEC)
+        self._out = _RawFile(companion(journal, OUT_SUFFIX))
+        self._err = _RawFile(companion(journal, ERR_SUFFIX))
+        self._kind: ProcessKind | None = None
+
+    def read(self, *, final: bool = False) -> Iterator[Entry]:
+        """Yield what is there and was not yielded yet.
+
+        An unfinished line of raw text is held back, since it may go on, unless a
+        record follows it or `final` says that nothing more will come.
+        """
+        # Sizes first: then every record that is not read below was written after this raw text.
+        out_size, err_size = self._out.size(), self._err.size()
+        written_at = max(self._out.written_at(), self._err.written_at())
+        window = _WINDOW_BYTES
+        while data := os.pread(self._fd, window, self.position.journal):
+            found, consumed = scan(data, self.position.journal)
+            for item in found:
+                yield from self._raw_until(item.record.stamp)
+                self.position = self.position._replace(journal=item.end)
+                yield Entry(item.record, self.position)
+            is_longer = consumed == self.position.journal and not found and len(data) == window
+            self.position = self.position._replace(journal=consumed)
+            if is_longer:
+                window *= 2
+            elif len(data) < window:
+                break
+        yield from self._raw_until(Stamp(written_at, out_size, err_size), only_lines=not final)
+
+    def close(self) -> None:
+        """Close the files."""
+        os.close(self._fd)
+        self._out.close()
+        self._err.close()
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def _raw_until(self, stamp: Stamp, *, only_lines: bool = False) -> Iterator[Entry]:
+        while piece := self._out.read(self.position.out, stamp.out_size_bytes, only_lines=only_lines):
+            self.position = self.position._replace(out=self.position.out + len(piece))
+            yield Entry(self._raw_record(stamp, piece, is_error=False), self.position)
+        while piece := self._err.read(self.position.err, stamp.err_size_bytes, only_lines=only_lines):
+            self.position = self.position._replace(err=self.position.err + len(piece))
+            yield Entry(self._raw_record(stamp, piece, is_error=True), self.position)
+
+    def _raw_record(self, stamp: Stamp, piece: bytes, *, is_error: bool) -> Record:
+        """A script file's raw output is output, as a command's; a function's is information, as print."""
+        if self._kind is None:
+            begin = load_begin(self._path)
+            self._kind = begin.work if begin else ProcessKind.FUNCTION
+        if self._kind is ProcessKind.FILE and not is_error:
+            return Output(stamp, text_or_data(piece))
+        text, partial = _line_of(piece)
+        if self._kind is ProcessKind.FILE:
+            return Error(stamp, "", text, partial=partial)
+        return Information(stamp, text, partial)
+
+
+class _RawFile:
+    """One of the two raw files; it is no error when there is none."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            self._fd = -1
+
+    def size(self) -> int:
+        return os.fstat(self._fd).st_size if self._fd >= 0 else 0
+
+    def written_at(self) -> float:
+        return os.fstat(self._fd).st_mtime if self._fd >= 0 else 0.0
+
+    def read(self, start: int, end: int, *, only_lines: bool) -> bytes:
+        """Return a piece from `start`, at most up to `end`: whole lines where there is a newline."""
+        if self._fd < 0 or start >= end:
+            return b""
+        piece = os.pread(self._fd, min(end - start, CHUNK_SIZE_BYTES), start)
+        newline = piece.rfind(b"\n")
+        if newline >= 0:
+            return piece[: newline + 1]
+        return b"" if only_lines and len(piece) < CHUNK_SIZE_BYTES else piece
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def follow(
+    journal: Path,
+    position: Position = Position(),  # noqa: B008 - immutable
+    *,
+    timeout_s: float | None = None,
+) -> Iterator[list[Entry]]:
+    """Yield what is new, batch by batch, until the job has ended or `timeout_s` is over.
+
+    It sleeps until the journal changes. Nothing is consumed: no cursor is touched.
+    """
+    with JournalReader(journal, position) as reader, _Waiter(journal, timeout_s) as waiter:
+        while True:
+            is_last = is_complete(journal)  # asked before reading: then everything is there to be read
+            batch = list(reader.read(final=is_last))
+            if batch:
+                yield batch
+            if is_last or any(isinstance(entry.record, End) for entry in batch) or not waiter.wait():
+                return
+
+
+def receive(journal: Path, deliver: Callable[[Sequence[Entry]], None], *, keep: bool = False) -> bool:
+    """Give what nobody has received yet to `deliver`, then move the cursor, unless `keep`.
+
+    `deliver` must have flushed what it was given when it returns; if it raises,
+    the records stay for the next receiver. Called with batches of bounded size.
+    Returns whether the job's final record was among them.
+    """
+    if not journal.exists():
+        return False
+    has_ended = False
+    with hold_cursor(companion(journal, CURSOR_SUFFIX)) as cursor:
+        is_last = is_complete(journal)
+        with JournalReader(journal, cursor.position) as reader:
+            for batch in _batches(reader.read(final=is_last)):
+                has_ended = has_ended or any(isinstance(entry.record, End) for entry in batch)
+                deliver(batch)
+                if not keep:
+                    cursor.advance(batch[-1].after)
+    return has_ended
+
+
+def receive_to_end(
+    journal: Path, deliver: Callable[[Sequence[Entry]], None], *, timeout_s: float | None = None
+) -> bool:
+    """Receive until the job has ended; False when `timeout_s` was over before that.
+
+    The cursor is held only while something is given, so another receiver gets its share.
+    """
+    with _Waiter(journal, timeout_s) as waiter:
+        while True:
+            is_last = is_complete(journal)  # another receiver may get the final record
+            if receive(journal, deliver) or is_last:
+                return True
+            if not waiter.wait():
+                return False
+
+
+def has_unread(journal: Path) -> bool:
+    """Whether there is something of one of the streams that nobody has received."""
+    position = load_position(companion(journal, CURSOR_SUFFIX))
+    try:
+        reader = JournalReader(journal, position)
+    except FileNotFoundError:
+        return False
+    with reader:
+        return any(is_content(entry.record) for entry in reader.read(final=is_complete(journal)))
+
+
+def text_or_data(data: bytes) -> TextChunk | DataChunk:
+    """Text where it is UTF-8, else the bytes as they are."""
+    try:
+        return TextChunk(data.decode())
+    except UnicodeDecodeError:
+        return DataChunk(data)
+
+
+def _line_of(piece: bytes) -> tuple[str, bool]:
+    text = piece.decode("utf-8", "backslashreplace")
+    return (text[:-1], False) if text.endswith("\n") else (text, True)
+
+
+def _batches(entries: Iterator[Entry], limit: int = 1000) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
+    for entry in entries:
+        batch.append(entry)
+        if len(batch) == limit:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class _Waiter:
+    """Sleeps until a journal may have more, up to a deadline.
+
+    The kernel tells that a file was closed just before it drops the lock, so for
+    a moment after that it is looked at again without an event.
+    """
+
+    def __init__(self, journal: Path, timeout_s: float | None) -> None:
+        self._deadline_at = None if timeout_s is None else monotonic() + timeout_s
+        self._looks_left = 0
+        self._watch = open_watch()
+        for path in (journal, companion(journal, OUT_SUFFIX), companion(journal, ERR_SUFFIX)):
+            if path.exists():
+                self._watch.add(path)
+
+    def wait(self) -> bool:
+        """Sleep; False when the time is over."""
+        pause_s = _CLOSING_S if self._looks_left else _BACKSTOP_S
+        if self._deadline_at is not None:
+            left_s = self._deadline_at - monotonic()
+            if left_s <= 0:
+                return False
+            pause_s = min(pause_s, left_s)
+        wake = self._watch.wait(pause_s)
+        self._looks_left = _CLOSING_LOOKS if wake is Wake.CLOSED else max(0, self._looks_left - 1)
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.close()

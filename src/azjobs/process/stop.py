@@ -1,0 +1,100 @@
+"""Stop a job process and everything that came from it.
+
+First it is asked: SIGTERM to its group (the shim of a command hands it on), so
+that it can write how it ended. After the grace its whole tree is killed: the
+descendants first, while the job process, which adopts their orphans, is kept
+from running; so nobody leaves the tree by losing a parent or by making a session
+of its own. Who was seen in the tree is killed also when the job process itself
+has ended in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from enum import StrEnum
+
+from azjobs.process.exits import wait_exit
+from azjobs.process.identity import is_running
+from azjobs.process.table import Process, descendants, list_processes
+
+_ROUNDS = 200  # guess: a bound on the hunt after a tree that forks as fast as it is killed
+_ROUND_PAUSE_S = 0.005  # guess: the kernel needs a moment to take a killed process away
+
+
+class StopResult(StrEnum):
+    """How a stop went."""
+
+    GONE = "gone"  # it had ended before
+    ASKED = "asked"  # it ended by itself when asked
+    KILLED = "killed"  # it did not end in time
+
+
+async def stop_tree(pid: int, started: int, grace_s: float) -> StopResult:
+    """Stop a job process and its descendants; when this returns, none of them runs.
+
+    `started` is its start time (see `process.identity`): another process under the same pid is left alone.
+
+    Raises:
+        PermissionError: it belongs to another user.
+    """
+    if not is_running(pid, started):
+        return StopResult.GONE
+    seen = _identities(descendants(list_processes(), {pid}))
+    for number in (signal.SIGTERM, signal.SIGCONT):  # a suspended process could not answer
+        _signal_group(pid, started, number)
+    has_ended = await wait_exit(pid, started, grace_s)
+    if not has_ended:
+        _signal(pid, started, signal.SIGSTOP)
+    await _kill_descendants(pid, seen)
+    if not has_ended:
+        _signal(pid, started, signal.SIGKILL)
+        await wait_exit(pid, started)
+        await _kill_descendants(pid, seen)
+    return StopResult.ASKED if has_ended else StopResult.KILLED
+
+
+async def _kill_descendants(root: int, seen: set[tuple[int, int]]) -> None:
+    """Kill all who come from `root`, were seen to, or are in its session; until none is left."""
+    for _ in range(_ROUNDS):
+        everyone = [process for process in list_processes() if process.pid != root]
+        known = {p.pid for p in everyone if p.session == root or (p.pid, p.start_time) in seen}
+        left = [p for p in everyone if p.pid in known] + descendants(everyone, known | {root})
+        left = [process for process in left if not process.is_zombie]
+        if not left:
+            return
+        seen |= _identities(left)
+        for process in left:
+            _signal(process.pid, process.start_time, signal.SIGKILL)
+        await asyncio.sleep(_ROUND_PAUSE_S)
+
+
+def _identities(processes: list[Process]) -> set[tuple[int, int]]:
+    return {(process.pid, process.start_time) for process in processes}
+
+
+def _signal(pid: int, started: int, number: signal.Signals) -> None:
+    """Signal this very process; one that is gone is no error. By pidfd where there is one, so that no other is hit."""
+    try:
+        if not hasattr(os, "pidfd_open"):
+            if is_running(pid, started):
+                os.kill(pid, number)
+            return
+        fd = os.pidfd_open(pid)
+        try:
+            if is_running(pid, started):
+                signal.pidfd_send_signal(fd, number)
+        finally:
+            os.close(fd)
+    except ProcessLookupError:
+        return
+
+
+def _signal_group(pid: int, started: int, number: signal.Signals) -> None:
+    """Signal the group that a job process leads."""
+    try:
+        if is_running(pid, started):
+            os.killpg(pid, number)
+    except ProcessLookupError:
+        return
