@@ -1,1 +1,231 @@
-"""Azure operations as background jobs, for Python and the shell."""
+"""Azure operations as background jobs, for Python and the shell.
+
+    import azjobs as az
+
+    az.connect_az_account(environment="AzureSimulator")
+    job = az.new_az_vm(name="MyVm", credential=az.get_credential("vmadmin"), as_job=True)
+    job.result()
+
+Everything here is loaded when it is first used, so that `import azjobs` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from azjobs.commands.machine_actions import remove_az_vm, restart_az_vm, start_az_vm, stop_az_vm
+    from azjobs.commands.new_virtual_machine import new_az_vm
+    from azjobs.commands.resource_groups import get_az_resource_group, new_az_resource_group, remove_az_resource_group
+    from azjobs.commands.rest import invoke_az_rest_method
+    from azjobs.commands.virtual_machines import get_az_vm
+    from azjobs.core.errors import (
+        AmbiguousContext,
+        AzJobsError,
+        CannotSend,
+        ContextNotFound,
+        ContextNotGranted,
+        ContextRequired,
+        CredentialNotFound,
+        DaemonUnavailable,
+        Fault,
+        HomeUnusable,
+        InvalidInput,
+        JobBlocked,
+        JobFailed,
+        JobNotFinished,
+        JobNotFound,
+        JobStopped,
+        NotFound,
+        NotSignedIn,
+        Refused,
+        RequestFailed,
+        ResourceNotFound,
+        SignInFailed,
+        StoreTooNew,
+        WaitTimedOut,
+        WrongTarget,
+    )
+    from azjobs.core.job import JobType
+    from azjobs.core.models import ActionResult, ResourceGroup, RestResponse, Subscription, Tenant, VirtualMachine
+    from azjobs.core.plan import PlannedWrite
+    from azjobs.core.secret import Credential, SecureString
+    from azjobs.core.states import JobState
+    from azjobs.core.version import VERSION as __version__  # noqa: N811 - the name every package has
+    from azjobs.process.progress import write_progress
+    from azjobs.session.autosave import (
+        AutosaveSetting,
+        disable_az_context_autosave,
+        enable_az_context_autosave,
+        get_az_context_autosave_setting,
+    )
+    from azjobs.session.context import Context
+    from azjobs.session.contexts import get_az_context, select_az_context, set_az_context
+    from azjobs.session.credentials import get_credential
+    from azjobs.session.job_list import answer_job, get_job, remove_job, stop_job, wait_job
+    from azjobs.session.jobs import Job
+    from azjobs.session.plans import Detached
+    from azjobs.session.receiving import Received, receive_job
+    from azjobs.session.signing_in import connect_az_account, disconnect_az_account
+    from azjobs.session.starting import start_job
+    from azjobs.session.tracking import track
+    from azjobs.session.values import Unopened
+
+#: Where each public name is defined; a name is loaded when it is first asked for.
+_HOMES = {
+    "azjobs.commands.machine_actions": ("remove_az_vm", "restart_az_vm", "start_az_vm", "stop_az_vm"),
+    "azjobs.commands.new_virtual_machine": ("new_az_vm",),
+    "azjobs.commands.resource_groups": ("get_az_resource_group", "new_az_resource_group", "remove_az_resource_group"),
+    "azjobs.commands.rest": ("invoke_az_rest_method",),
+    "azjobs.commands.virtual_machines": ("get_az_vm",),
+    "azjobs.core.errors": (
+        "AmbiguousContext",
+        "AzJobsError",
+        "CannotSend",
+        "ContextNotFound",
+        "ContextNotGranted",
+        "ContextRequired",
+        "CredentialNotFound",
+        "DaemonUnavailable",
+        "Fault",
+        "HomeUnusable",
+        "InvalidInput",
+        "JobBlocked",
+        "JobFailed",
+        "JobNotFinished",
+        "JobNotFound",
+        "JobStopped",
+        "NotFound",
+        "NotSignedIn",
+        "Refused",
+        "RequestFailed",
+        "ResourceNotFound",
+        "SignInFailed",
+        "StoreTooNew",
+        "WaitTimedOut",
+        "WrongTarget",
+    ),
+    "azjobs.core.job": ("JobType",),
+    "azjobs.core.models": (
+        "ActionResult",
+        "ResourceGroup",
+        "RestResponse",
+        "Subscription",
+        "Tenant",
+        "VirtualMachine",
+    ),
+    "azjobs.core.plan": ("PlannedWrite",),
+    "azjobs.core.secret": ("Credential", "SecureString"),
+    "azjobs.core.states": ("JobState",),
+    "azjobs.process.progress": ("write_progress",),
+    "azjobs.session.autosave": (
+        "AutosaveSetting",
+        "disable_az_context_autosave",
+        "enable_az_context_autosave",
+        "get_az_context_autosave_setting",
+    ),
+    "azjobs.session.context": ("Context",),
+    "azjobs.session.contexts": ("get_az_context", "select_az_context", "set_az_context"),
+    "azjobs.session.credentials": ("get_credential",),
+    "azjobs.session.job_list": ("answer_job", "get_job", "remove_job", "stop_job", "wait_job"),
+    "azjobs.session.jobs": ("Job",),
+    "azjobs.session.plans": ("Detached",),
+    "azjobs.session.receiving": ("Received", "receive_job"),
+    "azjobs.session.signing_in": ("connect_az_account", "disconnect_az_account"),
+    "azjobs.session.starting": ("start_job",),
+    "azjobs.session.tracking": ("track",),
+    "azjobs.session.values": ("Unopened",),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ActionResult",
+    "AmbiguousContext",
+    "AutosaveSetting",
+    "AzJobsError",
+    "CannotSend",
+    "Context",
+    "ContextNotFound",
+    "ContextNotGranted",
+    "ContextRequired",
+    "Credential",
+    "CredentialNotFound",
+    "DaemonUnavailable",
+    "Detached",
+    "Fault",
+    "HomeUnusable",
+    "InvalidInput",
+    "Job",
+    "JobBlocked",
+    "JobFailed",
+    "JobNotFinished",
+    "JobNotFound",
+    "JobState",
+    "JobStopped",
+    "JobType",
+    "NotFound",
+    "NotSignedIn",
+    "PlannedWrite",
+    "Received",
+    "Refused",
+    "RequestFailed",
+    "ResourceGroup",
+    "ResourceNotFound",
+    "RestResponse",
+    "SecureString",
+    "SignInFailed",
+    "StoreTooNew",
+    "Subscription",
+    "Tenant",
+    "Unopened",
+    "VirtualMachine",
+    "WaitTimedOut",
+    "WrongTarget",
+    "__version__",
+    "answer_job",
+    "connect_az_account",
+    "disable_az_context_autosave",
+    "disconnect_az_account",
+    "enable_az_context_autosave",
+    "get_az_context",
+    "get_az_context_autosave_setting",
+    "get_az_resource_group",
+    "get_az_vm",
+    "get_credential",
+    "get_job",
+    "invoke_az_rest_method",
+    "new_az_resource_group",
+    "new_az_vm",
+    "receive_job",
+    "remove_az_resource_group",
+    "remove_az_vm",
+    "remove_job",
+    "restart_az_vm",
+    "select_az_context",
+    "set_az_context",
+    "start_az_vm",
+    "start_job",
+    "stop_az_vm",
+    "stop_job",
+    "track",
+    "wait_job",
+    "write_progress",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from azjobs.core.version import VERSION  # noqa: PLC0415 - as everything here
+
+        return VERSION
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module 'azjobs' has no attribute {name!r}")
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,74 @@
+"""Say whether contexts and sign-ins outlive the session, for this session or for all new ones."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from azjobs.core import profile as rules
+from azjobs.core.errors import InvalidInput, Refused
+from azjobs.session.contexts import Scope
+from azjobs.session.local import Local, local
+
+
+class AutosaveSetting(msgspec.Struct, frozen=True):
+    """`mode` is "CurrentUser" when contexts are saved, "Process" when they end with the session.
+
+    `context_file` is where they are saved.
+    """
+
+    mode: Scope
+    context_file: str
+
+    @property
+    def is_on(self) -> bool:
+        """Whether contexts and sign-ins are saved."""
+        return self.mode == "CurrentUser"
+
+
+def enable_az_context_autosave(*, scope: Scope = "CurrentUser") -> AutosaveSetting:
+    """Save contexts and sign-ins that are made from now on.
+
+    Args:
+        scope: "Process" for this session only, "CurrentUser" for all new ones too.
+    """
+    return _set(scope, is_on=True)
+
+
+def disable_az_context_autosave(*, scope: Scope = "CurrentUser") -> AutosaveSetting:
+    """Let contexts and sign-ins that are made from now on end with their session; what is saved stays.
+
+    Args:
+        scope: "Process" for this session only, "CurrentUser" for all new ones too.
+    """
+    return _set(scope, is_on=False)
+
+
+def get_az_context_autosave_setting() -> AutosaveSetting:
+    """Return whether contexts and sign-ins of this session are saved, and where."""
+    return _setting(local())
+
+
+def is_autosave_on(here: Local) -> bool:
+    """Whether contexts of this process are saved; in a job, what held when it was submitted."""
+    if here.grants is not None:
+        return here.grants.autosave
+    return rules.does_autosave(here.profile.load(), here.session.load())
+
+
+def _set(scope: Scope, *, is_on: bool) -> AutosaveSetting:
+    here = local()
+    if here.grants is not None:
+        raise Refused("A job cannot change autosave: its contexts were granted when it was submitted.")
+    if scope == "CurrentUser":
+        here.profile.change(lambda profile: replace(profile, autosave=is_on))
+        here.session.change(lambda state: replace(state, autosave=None))
+    elif scope == "Process":
+        here.session.change(lambda state: replace(state, autosave=is_on))
+    else:
+        raise InvalidInput(f"The scope is Process or CurrentUser, not {scope}.")
+    return _setting(here)
+
+
+def _setting(here: Local) -> AutosaveSetting:
+    return AutosaveSetting("CurrentUser" if is_autosave_on(here) else "Process", str(here.layout.profile_file))

@@ -1,0 +1,77 @@
+"""Wait for jobs in the caller's own thread: be told of their changes, over a daemon's replacement too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Self
+
+from azjobs.core.errors import DaemonUnavailable
+from azjobs.core.wire import Changed, Follow, Ok
+from azjobs.session.client import PATIENCE_S, PAUSE_S, Client, expect
+from azjobs.session.connection import Connection, ConnectionLost
+
+Greet = Callable[[Connection], None]
+
+
+class Following:
+    """Changes of some jobs, their present state first; a context manager.
+
+    `greet` is called on each new connection before it follows: it submits the
+    job that is attached to this caller.
+    """
+
+    def __init__(self, client: Client, uuids: Iterable[str], greet: Greet = lambda _: None) -> None:
+        self._client = client
+        self._uuids = tuple(uuids)
+        self._greet = greet
+        self._connection: Connection | None = None
+
+    def next(self, timeout_s: float | None = None) -> Changed | None:
+        """Return the next change; None when the time is over. After a reconnection what was told comes again.
+
+        Raises:
+            DaemonUnavailable: there is no daemon, and none can be started.
+        """
+        deadline_at = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            connection = self._connection or self.start()
+            left_s = None if deadline_at is None else max(0.0, deadline_at - time.monotonic())
+            try:
+                return connection.told(left_s)
+            except ConnectionLost:
+                self.close()
+
+    def start(self) -> Connection:
+        """Connect and follow; `next` does it where it was not done."""
+        give_up_at = time.monotonic() + PATIENCE_S
+        while True:
+            connection = self._client.open()
+            try:
+                self._greet(connection)
+                expect(connection.ask(Follow(0, self._uuids)), Ok)
+            except ConnectionLost as lost:
+                connection.close()
+                if time.monotonic() > give_up_at:
+                    raise DaemonUnavailable(
+                        "The daemon ends again and again. See logs/daemon.log in the home folder."
+                    ) from lost
+                time.sleep(PAUSE_S)
+                continue
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+            return connection
+
+    def close(self) -> None:
+        """Follow no more."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

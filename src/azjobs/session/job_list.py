@@ -1,0 +1,274 @@
+"""Find, wait for, stop, remove and answer jobs, of this session and all others.
+
+To look at jobs needs neither daemon nor handle, and a listing is to be quick:
+what the others need is imported where it is used.
+"""
+
+# ruff: noqa: PLC0415 - see above
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from azjobs.core.errors import InvalidInput, JobBlocked, JobNotFinished, JobNotFound
+from azjobs.core.naming import matches
+from azjobs.core.states import FINISHED, JobState
+from azjobs.session.local import Local, local
+from azjobs.session.looking import find_views, is_daemon_kept, load_views, parse_state
+from azjobs.session.views import JobView
+from azjobs.store.reader import has_unfinished
+
+if TYPE_CHECKING:
+    from azjobs.core.secret import Credential, SecureString
+    from azjobs.session.jobs import Job
+
+    JobLike = Job[Any] | int | str
+    Jobs = JobLike | Iterable[JobLike]
+
+T = TypeVar("T")
+
+
+@overload
+def get_job(job: int | Job[T]) -> Job[T]: ...
+@overload
+def get_job(
+    job: str | Iterable[JobLike] | None = None,
+    *,
+    name: str = "",
+    state: JobState | str = "",
+    session: Literal["all", "this"] = "all",
+) -> list[Job[Any]]: ...
+def get_job(
+    job: Jobs | None = None,
+    *,
+    name: str = "",
+    state: JobState | str = "",
+    session: Literal["all", "this"] = "all",
+) -> Job[Any] | list[Job[Any]]:
+    """Return the job of an id; else jobs in the order of their ids, all of the user's when nothing is asked for.
+
+    Args:
+        job: an id or a job gives that one job; a name, a pattern or several of them give a list.
+        name: a name or pattern, in any case.
+        state: only those in this state.
+        session: "this" for those that this session submitted.
+
+    Raises:
+        JobNotFound: an id or name is not there; a pattern may find none.
+    """
+    here = local()
+    found = [_handle(view, here) for view in find(here, job, name=name, state=state, session=session)]
+    is_one = job is not None and not isinstance(job, str | Iterable)
+    return found[0] if is_one or _is_handle(job) else found
+
+
+def _is_handle(job: object) -> bool:
+    """A job is iterable, by its output, and yet it is one."""
+    from azjobs.session.jobs import Job
+
+    return isinstance(job, Job)
+
+
+def find(
+    here: Local,
+    job: Jobs | None = None,
+    *,
+    name: str = "",
+    state: JobState | str = "",
+    session: Literal["all", "this"] = "all",
+) -> list[JobView]:
+    """Return what is seen of the jobs that `get_job` finds, looked at once; starts a daemon if one is needed."""
+    if session not in ("all", "this"):
+        raise InvalidInput(f"session is all or this, not {session}.")
+    own = here.require_session().key if session == "this" else None
+    if job is None:
+        views = [view for view in load_views(here.layout) if own is None or view.row.session == own]
+    else:
+        views = find_views(here.layout, _names(job), session=own)
+    if name:
+        views = [view for view in views if matches(name, view.name)]
+    if state:
+        wanted = parse_state(state)
+        views = [view for view in views if view.state is wanted]
+    wake(here)
+    return sorted(views, key=lambda view: (view.id is None, view.id or 0))
+
+
+def wait_job(job: Jobs, *, timeout: float | None = None, any: bool = False) -> list[Job[Any]]:
+    """Wait until jobs have ended, and return those that have; the others go on.
+
+    Args:
+        job: ids, names, patterns or jobs.
+        timeout: how long to wait, in seconds; for ever when None.
+        any: return as soon as one has ended.
+
+    Raises:
+        JobNotFound: an id or name is not there.
+        JobBlocked: all that are left to wait for wait for an answer themselves.
+    """
+    here = local()
+    views = find_views(here.layout, _names(job))
+    ended = wait_until_over(here, [view.uuid for view in views], timeout_s=timeout, is_any=any)
+    return [_handle(view, here) for view in views if view.uuid in ended]
+
+
+def wait_until_over(here: Local, uuids: Sequence[str], *, timeout_s: float | None, is_any: bool = False) -> set[str]:
+    """Wait for the ends of jobs and return the uuids of those that ended (or were removed); raises as `wait_job`."""
+    from azjobs.session.following import Following
+
+    deadline_at = None if timeout_s is None else time.monotonic() + timeout_s
+    with Following(here.client, uuids) as changes:
+        while True:
+            views = load_views(here.layout, uuids=uuids)
+            open_ = [view for view in views if view.state not in FINISHED]
+            ended = set(uuids) - {view.uuid for view in open_}
+            if not open_ or (is_any and ended):
+                return ended
+            if all(view.question is not None for view in open_):
+                raise JobBlocked(_blocked(open_))
+            left_s = None if deadline_at is None else deadline_at - time.monotonic()
+            if left_s is not None and left_s <= 0:
+                return ended
+            changes.next(left_s)
+
+
+def stop_job(job: Jobs) -> list[Job[Any]]:
+    """Stop jobs and return them: a process is ended, an operation in Azure goes on unwatched.
+
+    Jobs that have ended are left as they are. What was printed is kept.
+
+    Args:
+        job: ids, names, patterns or jobs.
+
+    Raises:
+        JobNotFound: an id or name is not there.
+    """
+    here = local()
+    views = find_views(here.layout, _names(job))
+    stop_views(here, views)
+    return [_handle(view, here) for view in views]
+
+
+def stop_views(here: Local, views: Sequence[JobView]) -> list[str]:
+    """Stop jobs, wait until they have ended, and return the sentences about what goes on without them."""
+    uuids = tuple(view.uuid for view in views if view.state not in FINISHED)
+    if not uuids:
+        return []
+    from azjobs.core.wire import Ok, Stop
+
+    text = here.client.ask(Stop(0, uuids), Ok).text
+    with contextlib.suppress(JobBlocked):
+        wait_until_over(here, uuids, timeout_s=None)
+    return text.splitlines()
+
+
+def remove_job(job: Jobs, *, force: bool = False) -> None:
+    """Remove jobs with all their output.
+
+    Args:
+        job: ids, names, patterns or jobs.
+        force: stop those first that have not ended.
+
+    Raises:
+        JobNotFinished: one has not ended; nothing was removed.
+        JobNotFound: an id or name is not there; nothing was removed.
+    """
+    from azjobs.core.wire import Ok, Remove
+
+    here = local()
+    views = find_views(here.layout, _names(job))
+    unfinished = [view for view in views if view.state not in FINISHED]
+    if unfinished and not force:
+        view = unfinished[0]
+        raise JobNotFinished(f"Job {view.id} is {view.state.value.lower()}. Stop it first, or use force.")
+    if not views:
+        return
+    try:
+        here.client.ask(Remove(0, tuple(view.uuid for view in views), force), Ok)
+    except JobNotFound:  # asked twice, over a daemon's replacement, or by two at once
+        left = load_views(here.layout, uuids=[view.uuid for view in views])
+        if left:
+            here.client.ask(Remove(0, tuple(view.uuid for view in left), force), Ok)
+
+
+def answer_job(
+    job: JobLike,
+    password: SecureString | Credential | None = None,
+    *,
+    secrets: dict[str, SecureString] | None = None,
+    choice: Literal["", "again", "done"] = "",
+) -> Job[Any]:
+    """Give a blocked job what it waits for, and return it.
+
+    A job whose environment is lost takes the one of this process.
+
+    Args:
+        job: its id, name, or itself.
+        password: the one secret it asks for.
+        secrets: several, by the names it asks for.
+        choice: whether an unanswered request is to be sent "again", or was "done".
+
+    Raises:
+        JobNotFound: it is not there.
+        InvalidInput: it waits for nothing, or for something else.
+    """
+    from azjobs.core.questions import ENVIRONMENT
+    from azjobs.core.secret import Credential
+    from azjobs.core.wire import Accepted, Answer
+
+    here = local()
+    views = find_views(here.layout, _names(job))
+    if len(views) != 1:
+        raise InvalidInput(f"An answer is for one job; {job} means {len(views)}.")
+    view = views[0]
+    if view.question is None:
+        raise InvalidInput(f"{view.name} waits for no answer: it is {view.state.value}.")
+    given = dict(secrets or {})
+    if password is not None:
+        secret = password.password if isinstance(password, Credential) else password
+        asked = [name for name in view.question.names if name != ENVIRONMENT]
+        if len(asked) != 1:
+            raise InvalidInput(f"{view.name} asks for {', '.join(asked) or 'no secret'}.")
+        given[asked[0]] = secret
+    environment = dict(os.environ) if ENVIRONMENT in view.question.names else {}
+    here.client.ask(Answer(0, view.uuid, given, choice, environment), Accepted)
+    return _handle(view, here)
+
+
+def wake(here: Local) -> None:
+    """Start a daemon where jobs are unfinished and none runs; it is not waited for."""
+    if has_unfinished(here.layout.store_file) and not is_daemon_kept(here.layout):
+        here.client.wake()
+
+
+def view_of(here: Local, job: JobLike) -> JobView:
+    """Return the one job that is meant.
+
+    Raises:
+        JobNotFound: it is not there.
+        InvalidInput: a pattern means several, or none.
+    """
+    views = find_views(here.layout, _names(job))
+    if len(views) != 1:
+        raise InvalidInput(f"{job} means {len(views)} jobs; name one.")
+    return views[0]
+
+
+def _handle(view: JobView, here: Local) -> Job[Any]:
+    from azjobs.session.jobs import Job
+
+    return Job(view.uuid, here)
+
+
+def _names(job: Jobs) -> list[int | str]:
+    several = [job] if isinstance(job, int | str) or not isinstance(job, Iterable) or hasattr(job, "uuid") else job
+    return [one if isinstance(one, int | str) else one.uuid for one in several]
+
+
+def _blocked(views: Sequence[JobView]) -> str:
+    texts = (f"Job {view.id} {view.name} waits: {view.question.text}" for view in views if view.question is not None)
+    return " ".join(texts)

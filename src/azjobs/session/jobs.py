@@ -1,0 +1,311 @@
+"""A job in the hand: a `concurrent.futures.Future` whose work goes on whether or not anybody holds it.
+
+The handle holds no state of the job, only its name for ever: state, output and
+value are read where they are kept, each time, and need no daemon. One thread
+tells all handles of a process of the ends of their jobs, once somebody waits by
+means of a future (`as_completed`, `wait`, callbacks, `await`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future
+from concurrent.futures._base import InvalidStateError  # not exported by its own package
+from datetime import datetime
+from typing import Any, TypeVar
+
+from azjobs.core.errors import Fault, JobBlocked, JobNotFound, JobStopped, WaitTimedOut
+from azjobs.core.job import JobType, PlanWork
+from azjobs.core.journal import Output
+from azjobs.core.progress import under_way
+from azjobs.core.states import FINISHED, JobState
+from azjobs.core.wire import Ok, Stop
+from azjobs.process.cursor import Position
+from azjobs.session.context import Context
+from azjobs.session.following import Following
+from azjobs.session.local import Local, local
+from azjobs.session.looking import load_view
+from azjobs.session.streams import follow_entries
+from azjobs.session.values import failure_of, open_value, result_of
+from azjobs.session.views import JobView
+
+T = TypeVar("T")
+
+
+class Job(Future[T]):
+    """A handle to one job, of this session or another; equal handles mean the same job."""
+
+    def __init__(self, uuid: str, here: Local | None = None) -> None:
+        self._uuid = uuid
+        self._here = here or local()
+        self._is_over = False
+        self._told_by: object = None
+        super().__init__()
+
+    # What it is
+
+    @property
+    def view(self) -> JobView:
+        """All there is to see of the job now, looked at once.
+
+        Raises:
+            JobNotFound: it was removed.
+        """
+        return load_view(self._here.layout, self._uuid)
+
+    @property
+    def uuid(self) -> str:
+        """What names the job everywhere and for ever."""
+        return self._uuid
+
+    @property
+    def instance_id(self) -> str:
+        """The same, by PowerShell's name."""
+        return self._uuid
+
+    @property
+    def id(self) -> int | None:
+        """The number people use."""
+        return self.view.id
+
+    @property
+    def name(self) -> str:
+        """The job's name."""
+        return self.view.name
+
+    @property
+    def type(self) -> JobType:
+        """The kind of job."""
+        return self.view.type
+
+    @property
+    def state(self) -> JobState:
+        """The true state, with a daemon or without."""
+        return self.view.state
+
+    @property
+    def has_more_data(self) -> bool:
+        """Whether there is output that nobody has received."""
+        return self.view.has_more_data
+
+    @property
+    def context(self) -> Context | None:
+        """The context it acts in."""
+        value = self.view.context
+        return Context(value) if value is not None else None
+
+    @property
+    def target(self) -> str:
+        """What it acts on, for people."""
+        return self.view.row.target
+
+    @property
+    def command(self) -> str:
+        """What was asked for."""
+        return self.view.row.command
+
+    @property
+    def location(self) -> str:
+        """Where the work is done."""
+        return self.view.location
+
+    @property
+    def remote_state(self) -> str:
+        """What the operation in Azure was last seen doing, in the service's own word; "" when it has none."""
+        return self.view.row.remote_state
+
+    @property
+    def status_message(self) -> str:
+        """What is going on just now, or what it waits for."""
+        return self.view.row.status_message
+
+    @property
+    def percent(self) -> float | None:
+        """The service's own percentage; None when it gives none."""
+        return self.view.row.percent
+
+    @property
+    def begin_time(self) -> datetime | None:
+        """When its work began."""
+        return self.view.begin_time
+
+    @property
+    def end_time(self) -> datetime | None:
+        """When it ended."""
+        return self.view.end_time
+
+    @property
+    def error(self) -> Fault | None:
+        """Why it failed; None when it did not."""
+        view = self.view
+        return failure_of(view).fault if view.state is JobState.FAILED else None
+
+    # What came of it
+
+    def result(self, timeout: float | None = None) -> T:
+        """Wait for the job's value and return it; nothing is consumed, and it can be asked again and again.
+
+        Args:
+            timeout: how long to wait, in seconds; for ever when None.
+
+        Raises:
+            JobFailed: it failed; `.fault` says why.
+            JobStopped: it was stopped.
+            JobBlocked: it waits for an answer.
+            WaitTimedOut: (a TimeoutError) the time is over; the job goes on.
+        """
+        return self._value(self._wait(timeout))
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the end of the job and return its error, None when it has none; raises as `result` otherwise."""
+        view = self._wait(timeout)
+        if view.state is JobState.COMPLETED:
+            return None
+        return failure_of(view) if view.state is JobState.FAILED else _stopped(view)
+
+    def done(self) -> bool:
+        """Whether it has ended, however it did."""
+        return self._is_over or self._look_over()
+
+    def running(self) -> bool:
+        """Whether its work goes on."""
+        return not self.done() and self.state is not JobState.NOT_STARTED
+
+    def cancelled(self) -> bool:
+        """Whether it was stopped."""
+        return self.state is JobState.STOPPED
+
+    def cancel(self) -> bool:
+        """Stop the job if that ends its work; True only if the work will not go on.
+
+        An operation that Azure has begun cannot be ended from here: nothing is
+        done then. `stop_job` stops watching it.
+        """
+        view = self.view
+        if view.state in FINISHED:
+            return view.state is JobState.STOPPED and not view.row.remote_state
+        if isinstance(view.row.work, PlanWork) and under_way(view.row.work):
+            return False
+        self._here.client.ask(Stop(0, (self._uuid,)), Ok)
+        view = self._wait(None, is_blocked_end=False)
+        return view.state is JobState.STOPPED and not view.row.remote_state
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield what the job gives as output, as it comes, until it has ended; nothing is consumed."""
+        for batch in follow_entries(self._here, self._uuid, Position()):
+            view = self.view
+            for entry in batch:
+                if isinstance(entry.record, Output):
+                    yield open_value(view, entry.record.content)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait in an event loop; to cancel that leaves the job as it is."""
+        return self._awaited().__await__()
+
+    # As a future
+
+    @property
+    def _condition(self) -> threading.Condition:
+        """Whoever takes a future's condition wants to know of its end, so the listener is told: not before."""
+        if not self._is_over:
+            self._follow()
+        return self._own_condition
+
+    @_condition.setter
+    def _condition(self, condition: threading.Condition) -> None:  # by Future.__init__
+        self._own_condition = condition
+
+    def ended(self) -> None:
+        """Be told that the job has ended, or is gone; called by the listener."""
+        self._is_over = True
+        with contextlib.suppress(InvalidStateError):  # told twice
+            super().set_result(None)  # type: ignore[arg-type]  # the value is read when it is asked for
+
+    def _follow(self) -> None:
+        listener = self._here.listener
+        if self._told_by is listener.life:
+            return
+        self._told_by = listener.life  # first: what follows comes back here
+        if self._look_over():
+            self.ended()
+        else:
+            listener.add([self])
+
+    def _look_over(self) -> bool:
+        try:
+            return self.state in FINISHED
+        except JobNotFound:
+            return True
+
+    def _wait(self, timeout_s: float | None, *, is_blocked_end: bool = True) -> JobView:
+        """Return the job when it has ended; a connection of its own tells."""
+        deadline_at = None if timeout_s is None else time.monotonic() + timeout_s
+        with Following(self._here.client, [self._uuid]) as changes:
+            while True:
+                view = self.view
+                if view.state in FINISHED:
+                    return view
+                if view.question is not None and is_blocked_end:
+                    raise JobBlocked(f"{view.name} waits: {view.question.text}")
+                left_s = None if deadline_at is None else deadline_at - time.monotonic()
+                if left_s is not None and left_s <= 0:
+                    raise WaitTimedOut(f"{view.name} is not finished; it goes on.")
+                changes.next(left_s)
+
+    def _value(self, view: JobView) -> T:
+        value: T = result_of(view)
+        return value
+
+    async def _awaited(self) -> T:
+        import asyncio  # noqa: PLC0415 - whoever awaits has it already
+
+        loop = asyncio.get_running_loop()
+        over = loop.create_future()
+
+        def end() -> None:
+            if not over.done():
+                over.set_result(None)
+
+        def tell(_: Future[T]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(end)
+
+        self.add_done_callback(tell)
+        await over
+        return self._value(self.view)
+
+    # As a value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Job):
+            return NotImplemented
+        return self._uuid == other._uuid
+
+    def __hash__(self) -> int:
+        return hash(self._uuid)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """By its name for ever: the handle opens in any process of the same home."""
+        return Job, (self._uuid,)
+
+    def __repr__(self) -> str:
+        try:
+            return repr(self.view)
+        except JobNotFound:
+            return f"<Job {self._uuid} removed>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from azjobs.session.html import job_html  # noqa: PLC0415 - notebooks only
+
+        try:
+            return job_html([self.view])
+        except JobNotFound:
+            return "<i>This job was removed.</i>"
+
+
+def _stopped(view: JobView) -> JobStopped:
+    return JobStopped(f"{view.name} was stopped before it had a result.")

@@ -1,0 +1,266 @@
+"""Start a function, a script or a command as a job: in a process of its own that nobody needs to wait for."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, overload
+from uuid import uuid4
+
+import msgspec
+
+from azjobs.core.context import ContextValue
+from azjobs.core.errors import InvalidInput
+from azjobs.core.job import Job as Row
+from azjobs.core.job import ProcessKind, ProcessWork
+from azjobs.core.wire import Accepted, Submit
+from azjobs.process.interpreter import interpreter_key
+from azjobs.session.autosave import is_autosave_on
+from azjobs.session.baggage import Baggage
+from azjobs.session.context import Context, innermost
+from azjobs.session.contexts import current_value, resolve_context
+from azjobs.session.identity import SESSION_VARIABLE
+from azjobs.session.jobs import Job
+from azjobs.session.local import Local, local
+from azjobs.session.session_file import make_job_session
+
+T = TypeVar("T")
+Y = TypeVar("Y")
+PathLike = str | os.PathLike[str]
+
+
+@overload
+def start_job(
+    function: Callable[..., Generator[Y, Any, Any]] | Callable[..., AsyncGenerator[Y, Any]],
+    *,
+    argument_list: Sequence[Any] = (),
+    keyword_arguments: Mapping[str, Any] | None = None,
+    name: str = "",
+    az_context: Context | str | None = None,
+    working_directory: PathLike = "",
+) -> Job[list[Y]]: ...
+@overload
+def start_job(
+    function: Callable[..., Coroutine[Any, Any, T]],
+    *,
+    argument_list: Sequence[Any] = (),
+    keyword_arguments: Mapping[str, Any] | None = None,
+    name: str = "",
+    az_context: Context | str | None = None,
+    working_directory: PathLike = "",
+) -> Job[T]: ...
+@overload
+def start_job(
+    function: Callable[..., T],
+    *,
+    argument_list: Sequence[Any] = (),
+    keyword_arguments: Mapping[str, Any] | None = None,
+    name: str = "",
+    az_context: Context | str | None = None,
+    working_directory: PathLike = "",
+) -> Job[T]: ...
+@overload
+def start_job(
+    *,
+    command: Sequence[str],
+    name: str = "",
+    az_context: Context | str | None = None,
+    working_directory: PathLike = "",
+) -> Job[str | bytes]: ...
+@overload
+def start_job(
+    *,
+    file_path: PathLike,
+    argument_list: Sequence[Any] = (),
+    name: str = "",
+    az_context: Context | str | None = None,
+    working_directory: PathLike = "",
+) -> Job[str | bytes]: ...
+def start_job(
+    function: Callable[..., Any] | None = None,
+    *,
+    argument_list: Sequence[Any] = (),
+    keyword_arguments: Mapping[str, Any] | None = None,
+    name: str = "",
+    az_context: Context | str | None = None,
+    file_path: PathLike = "",
+    command: Sequence[str] = (),
+    working_directory: PathLike = "",
+) -> Job[Any]:
+    """Start a function, a Python script or a command as a job, and return it at once.
+
+    It runs in a process of its own, with this program's interpreter, environment
+    and folder, and goes on when this program ends. It may act in the context it
+    is given and in each one found in its arguments or closure, and in no other.
+
+    Args:
+        function: what to run; what it returns or yields is the job's output.
+        argument_list: its arguments in order; a script's words. Credentials and contexts travel by a private channel.
+        keyword_arguments: its arguments by name.
+        name: the job's name.
+        az_context: the context it acts in; the current one where autosave is on.
+        file_path: a Python script, run as the main program.
+        command: a program and its words; no shell is involved.
+        working_directory: where it runs; here when not given.
+
+    Raises:
+        CannotSend: an argument cannot be sent to another process; it is named, and no job exists.
+        InvalidInput: there is no such script, program or folder; no job exists.
+    """
+    here = local()
+    if (function is not None) + bool(file_path) + bool(command) != 1:
+        raise InvalidInput("A job is a function, a script (file_path=) or a command (command=): give one of them.")
+    own = _own_context(here, az_context)
+    folder = _folder(working_directory)
+    if function is not None:
+        submit = _function(here, function, tuple(argument_list), dict(keyword_arguments or {}), own, folder, name)
+    elif keyword_arguments:
+        raise InvalidInput("keyword_arguments are for functions; a script takes words in argument_list.")
+    elif file_path:
+        words = (_script(file_path), *map(str, argument_list))
+        submit = _program(here, ProcessKind.FILE, words, own, folder, name)
+    else:
+        submit = _program(here, ProcessKind.COMMAND, _command(command, folder, argument_list), own, folder, name)
+    return Job(here.client.ask(submit, Accepted).job.uuid, here)
+
+
+def _own_context(here: Local, az_context: Context | str | None) -> ContextValue | None:
+    """The one given, else the one of `with context:`; else the current one, where it outlives the session anyway."""
+    if az_context is not None:
+        return resolve_context(az_context).value
+    if is_autosave_on(here) or here.grants is not None:
+        return current_value(here)
+    return innermost()
+
+
+def _function(
+    here: Local,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    own: ContextValue | None,
+    folder: str,
+    name: str,
+) -> Submit:
+    from azjobs.process.payload import dump  # noqa: PLC0415 - cloudpickle costs a command line 15 ms
+
+    if not callable(function):
+        raise InvalidInput(f"A job runs a function, not {type(function).__name__}.")
+    baggage = Baggage(own)
+    payload = dump(function, args, kwargs, persistent=baggage.name_of)
+    work = _work(ProcessKind.FUNCTION, folder, yields=_does_yield(function), secrets=baggage.asks)
+    row = _row(here, getattr(function, "__qualname__", repr(function)), work, own, baggage.grants, name)
+    return Submit(
+        0,
+        row,
+        secrets=baggage.clear,
+        named=baggage.named,
+        payload=payload,
+        environment=_environment(),
+        sys_path=_sys_path(),
+    )
+
+
+def _program(
+    here: Local, kind: ProcessKind, words: tuple[str, ...], own: ContextValue | None, folder: str, name: str
+) -> Submit:
+    import shlex  # noqa: PLC0415 - functions need none
+
+    work = _work(kind, folder, arguments=words)
+    row = _row(here, shlex.join(words), work, own, [own] if own is not None else [], name)
+    environment = _environment()
+    if kind is ProcessKind.COMMAND:  # azjobs typed inside it acts where the job does
+        environment[SESSION_VARIABLE] = make_job_session(here.layout, row.uuid, own, autosave=row.autosave)
+    sys_path = _sys_path()[1:] if kind is ProcessKind.FILE else ()  # the script's own folder comes first instead
+    return Submit(0, row, environment=environment, sys_path=sys_path)
+
+
+def _row(
+    here: Local, command: str, work: ProcessWork, own: ContextValue | None, grants: Sequence[ContextValue], name: str
+) -> Row:
+    return Row(
+        uuid=str(uuid4()),
+        name=name,
+        command=command,
+        session=here.key,
+        submitted_at=time.time(),
+        work=work,
+        context=own,
+        grants=tuple(grants),
+        autosave=is_autosave_on(here),
+    )
+
+
+def _work(kind: ProcessKind, folder: str, **more: Any) -> ProcessWork:
+    return ProcessWork(kind, folder, _umask(), msgspec.to_builtins(interpreter_key()), **more)
+
+
+def _does_yield(function: Callable[..., Any]) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _script(file_path: PathLike) -> str:
+    path = Path(file_path).absolute()
+    try:
+        with path.open("rb"):
+            return str(path)
+    except OSError as error:
+        raise InvalidInput(f"The script {path} cannot be read: {error.strerror}. No job was started.") from error
+
+
+def _command(command: Sequence[str], folder: str, argument_list: Sequence[Any]) -> tuple[str, ...]:
+    import shutil  # noqa: PLC0415 - functions need none
+
+    if isinstance(command, str):
+        raise InvalidInput('A command is a list of words, as ["python", "report.py"]: no shell takes it apart.')
+    if argument_list:
+        raise InvalidInput("A command's words stand in command=; argument_list is for functions and scripts.")
+    words = tuple(map(str, command))
+    program = words[0] if os.sep not in words[0] else str(Path(folder, words[0]))
+    if shutil.which(program) is None:
+        raise InvalidInput(f"There is no program {words[0]}. No job was started.")
+    return words
+
+
+def _folder(working_directory: PathLike) -> str:
+    try:
+        folder = Path(working_directory).absolute() if working_directory else Path.cwd()
+    except FileNotFoundError:
+        raise InvalidInput("The working directory of this program is gone. No job was started.") from None
+    if not folder.is_dir():
+        raise InvalidInput(f"There is no folder {folder}. No job was started.")
+    return str(folder)
+
+
+def _environment() -> dict[str, str]:
+    """The variables that are text; others cannot be passed on."""
+    return {name: value for name, value in os.environ.items() if _is_text(name) and _is_text(value)}
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _sys_path() -> tuple[str, ...]:
+    """Where this program imports from; "" is its own folder, wherever the job runs."""
+    return tuple(path or os.getcwd() for path in sys.path)  # noqa: PTH109 - import paths are text
+
+
+def _umask() -> int:
+    """Read the file mode mask; to set it, as elsewhere, would disturb other threads for a moment."""
+    try:
+        with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - one small read
+            line = next(line for line in status if line.startswith("Umask:"))
+        return int(line.split()[1], 8)
+    except (OSError, StopIteration):
+        mask = os.umask(0o077)
+        os.umask(mask)
+        return mask

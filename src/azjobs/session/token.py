@@ -1,0 +1,80 @@
+"""Give the tokens of a context to whatever takes a TokenCredential of azure-core: the daemon fetches them.
+
+In a job they come by the job's own capability, for the contexts it was granted.
+Tokens are kept here for as long as they last, so that an SDK that asks for each
+request costs nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from azjobs.core.context import ContextValue
+from azjobs.core.wire import GetToken, Token
+from azjobs.session.local import local
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
+
+MARGIN_S = 300.0  # azure-core renews that long before the end [azure-core, BearerTokenCredentialPolicy]
+
+
+class BrokeredCredential:
+    """A TokenCredential and a SupportsTokenInfo, bound to one context; may be used from many threads."""
+
+    def __init__(self, context: ContextValue) -> None:
+        #: Whose tokens it gives.
+        self.context = context
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, ...], Token] = {}
+
+    def get_token(
+        self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, **_options: Any
+    ) -> AccessToken:
+        """Return an access token; without scopes for Azure Resource Manager.
+
+        Raises:
+            NotSignedIn: the sign-in of the context is gone.
+            ContextNotGranted: this is a job that was not granted the context.
+        """
+        from azure.core.credentials import AccessToken  # noqa: PLC0415 - clients are lazy
+
+        token = self._fetch(scopes, claims or "", tenant_id or "")
+        return AccessToken(token.token.reveal(), token.expires_on)
+
+    def get_token_info(self, *scopes: str, options: TokenRequestOptions | None = None) -> AccessTokenInfo:
+        """Return an access token as azure-core 1.31 and later ask for it; raises as `get_token`."""
+        from azure.core.credentials import AccessTokenInfo  # noqa: PLC0415 - clients are lazy
+
+        wanted = options or {}
+        token = self._fetch(scopes, wanted.get("claims") or "", wanted.get("tenant_id") or "")
+        return AccessTokenInfo(token.token.reveal(), token.expires_on)
+
+    def close(self) -> None:
+        """Forget the tokens that are kept here."""
+        with self._lock:
+            self._kept.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<BrokeredCredential of {self.context.name!r}>"
+
+    def _fetch(self, scopes: tuple[str, ...], claims: str, tenant: str) -> Token:
+        at = (*scopes, tenant)
+        with self._lock:
+            kept = self._kept.get(at)
+        if kept is not None and not claims and kept.expires_on - MARGIN_S > time.time():
+            return kept
+        here = local()
+        context = here.grants.check(self.context) if here.grants else self.context
+        token = here.client.ask(GetToken(0, context, scopes, claims, tenant), Token)
+        with self._lock:
+            self._kept[at] = token
+        return token

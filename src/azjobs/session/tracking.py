@@ -1,0 +1,128 @@
+"""Adopt an operation that an official SDK client has begun: its poller becomes a job.
+
+Only the reply that began it is read from the poller; how it goes on is read by
+the same code as for our own requests. The poller's own thread is left alone:
+`polling=False` when the operation is begun keeps it from polling too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import msgspec
+
+from azjobs.core import lro
+from azjobs.core.arm import Answer, FinalStateVia, Reply, Request, error_of
+from azjobs.core.context import host_of
+from azjobs.core.errors import InvalidInput, WrongTarget
+from azjobs.core.job import Call, Ended, Fetching, Phase, PlanWork, Watching
+from azjobs.core.job import Job as Row
+from azjobs.core.models import RestResponse
+from azjobs.core.wire import Accepted, Submit
+from azjobs.session.autosave import is_autosave_on
+from azjobs.session.context import Context
+from azjobs.session.contexts import resolve_context
+from azjobs.session.jobs import Job
+from azjobs.session.local import local
+
+PLAN = "invoke-az-rest-method@1"
+KEY = "request"  # what that plan calls its one request
+
+
+class _Begun(NamedTuple):
+    """The request that began an operation, and its reply."""
+
+    request: Request
+    url: str
+    reply: Reply
+
+
+def track(poller: Any, *, az_context: Context | str | None = None, name: str = "") -> Job[RestResponse]:
+    """Make a job of an operation that is under way: it is watched whether or not this program goes on.
+
+    Args:
+        poller: what a `begin_` method of an official management client returned.
+        az_context: the context it was begun in; the current one when not given.
+        name: the job's name.
+
+    Raises:
+        InvalidInput: it is no poller of Azure Resource Manager.
+        WrongTarget: it was begun in another cloud or subscription than the context's.
+    """
+    here = local()
+    context = resolve_context(az_context).value
+    begun = _read(poller)
+    if host_of(begun.url) not in context.environment.hosts:
+        raise WrongTarget(f"The operation was begun at {host_of(begun.url)}, not in {context.environment.name}.")
+    _check_subscription(begun.url, context.subscription.id if context.subscription else "")
+    row = Row(
+        uuid=str(uuid4()),
+        name=name or f"{begun.request.method} {begun.request.label}",
+        command=f"{begun.request.method} {begun.request.label}",
+        session=here.key,
+        submitted_at=time.time(),
+        work=PlanWork(
+            PLAN,
+            {"path": begun.url, "method": begun.request.method},
+            {KEY: Call(begun.request, _phase(begun))},
+        ),
+        context=context,
+        grants=(context,),
+        target=begun.request.label.rpartition("/")[2],
+        autosave=is_autosave_on(here),
+    )
+    return Job(here.client.ask(Submit(0, row), Accepted).job.uuid, here)
+
+
+def _read(poller: Any) -> _Begun:
+    """Read the first reply; azure-core keeps it in the polling method [azure-core 1.41, LROBasePolling, NoPolling]."""
+    method = getattr(poller, "_polling_method", None)
+    first = getattr(method, "_initial_response", None)
+    request, response = getattr(first, "http_request", None), getattr(first, "http_response", None)
+    if request is None or response is None:
+        raise InvalidInput(f"A {type(poller).__name__} is no poller of a begin_ method of an Azure management client.")
+    options = getattr(method, "_lro_options", None) or {}
+    via = options.get("final-state-via", "") if isinstance(options, Mapping) else ""
+    known = FinalStateVia(via) if via in list(FinalStateVia) else FinalStateVia.DEFAULT
+    headers = {str(key).lower(): str(value) for key, value in response.headers.items()}
+    label = "/".join(urlsplit(request.url).path.rstrip("/").split("/")[-2:])
+    return _Begun(
+        Request(request.method, request.url, label, final_state_via=known),
+        request.url,
+        Reply(response.status_code, headers, _body(response)),
+    )
+
+
+def _body(response: Any) -> Any:
+    text = response.text()
+    try:
+        return msgspec.json.decode(text) if text else None
+    except msgspec.DecodeError:
+        return None
+
+
+def _phase(begun: _Begun) -> Phase:
+    if begun.reply.status >= 300:
+        fault = error_of(begun.reply, target=begun.request.label)
+        return Ended(Answer(begun.reply.status, begun.reply.body, fault))
+    match lro.first_step(begun.request, begun.reply, begun.url):
+        case lro.Poll(watch, _, percent, status):
+            return Watching(watch, status=status, percent=percent)
+        case lro.Fetch(url):
+            return Fetching(url)
+        case lro.Finished(status, body):
+            return Ended(Answer(status, body))
+        case lro.OperationFailed(fault):
+            return Ended(Answer(200, None, fault))
+        case lro.Unreadable(status, _):
+            raise InvalidInput(f"The reply that began the operation cannot be read (HTTP {status}).")
+
+
+def _check_subscription(url: str, subscription_id: str) -> None:
+    parts = urlsplit(url).path.split("/")
+    if len(parts) > 2 and parts[1].lower() == "subscriptions" and parts[2].lower() != subscription_id.lower():
+        raise WrongTarget(f"The operation was begun in the subscription {parts[2]}, which is not the context's.")
