@@ -1,0 +1,88 @@
+"""The shell's faces of stopping, removing and answering jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Unpack
+
+from azjobs.cli.job_choice import Which, chosen, show_jobs
+from azjobs.cli.shell import Shell
+from azjobs.commands.parameters import spell_out
+from azjobs.core.errors import InvalidInput
+from azjobs.core.questions import ENVIRONMENT
+from azjobs.core.secret import SecureString
+from azjobs.core.states import QuestionKind
+from azjobs.session import job_list
+from azjobs.session.local import local
+from azjobs.session.looking import load_views
+
+
+@spell_out
+def stop_job(
+    shell: Shell,
+    id: Sequence[str] = (),
+    **which: Unpack[Which],
+) -> int:
+    """Stop jobs: a process is ended; an operation in Azure goes on, and is watched no more.
+
+    What they printed is kept. Jobs that have ended are left as they are.
+
+    Args:
+        shell: the invocation.
+        id: Ids, names or patterns of jobs.
+    """
+    here = local()
+    views = chosen(here, id, which)
+    for sentence in job_list.stop_views(here, views):
+        shell.say(sentence)
+    if shell.wishes.output is not None or shell.wishes.is_quiet:
+        show_jobs(shell, load_views(here.layout, uuids=[view.uuid for view in views]), is_one=len(id) == 1)
+    return 0
+
+
+@spell_out
+def remove_job(
+    shell: Shell,  # noqa: ARG001 - every face takes it
+    id: Sequence[str] = (),
+    *,
+    force: bool = False,
+    **which: Unpack[Which],
+) -> int:
+    """Remove jobs with all their output.
+
+    Args:
+        shell: the invocation.
+        id: Ids, names or patterns of jobs.
+        force: Stop those first that have not ended.
+    """
+    views = chosen(local(), id, which)
+    job_list.remove_job([view.uuid for view in views], force=force)
+    return 0
+
+
+def answer_job(
+    shell: Shell,
+    id: str,
+    *,
+    password_stdin: bool = False,
+    choice: Literal["again", "done"] | None = None,
+) -> int:
+    """Give a blocked job what it waits for: its password, or what became of a request that nobody answered.
+
+    Args:
+        shell: the invocation.
+        id: The job's id or name.
+        password_stdin: Read the password from the first line of stdin.
+        choice: Send the unanswered request again, or take it as done.
+    """
+    view = job_list.view_of(local(), int(id) if id.isdecimal() else id)
+    secret: SecureString | None = None
+    if choice is None:
+        if view.question is not None and view.question.kind is not QuestionKind.SECRET:
+            raise InvalidInput(f"{view.name} waits: {view.question.text}")
+        names = [name for name in view.question.names if name != ENVIRONMENT] if view.question is not None else []
+        if names:
+            asked = view.row.work.secrets.get(names[0], "The password")
+            secret = shell.ask_secret(f"{asked}: ", is_on_stdin=password_stdin)
+    job_list.answer_job(view.uuid, secret, choice=choice or "")
+    return 0

@@ -1,0 +1,64 @@
+"""The shell's face of looking at jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from azjobs.cli.job_choice import numbers, show_jobs, view_json
+from azjobs.cli.shell import Shell
+from azjobs.core.naming import is_wildcard
+from azjobs.session.job_list import find
+from azjobs.session.local import local
+from azjobs.session.views import JobView
+
+
+def get_job(
+    shell: Shell,
+    id: Sequence[str] = (),
+    *,
+    name: str | None = None,
+    state: str | None = None,
+    all: bool = False,
+    view: Literal["azjobs", "powershell"] = "azjobs",
+) -> int:
+    """List jobs; all of this user, from every session, when none is named. No daemon is needed for that.
+
+    Args:
+        shell: the invocation.
+        id: Ids, names or patterns of jobs.
+        name: Jobs of this name; * and ? fit any letters.
+        state: Jobs in this state, such as Running.
+        all: Only the jobs of this session.
+        view: The columns of the table, ours or PowerShell's.
+    """
+    views = find(local(), numbers(id) or None, name=name or "", state=state or "", session="this" if all else "all")
+    if view == "powershell":
+        shell.show([view_json(one) for one in views], _as_powershell(shell))
+    else:
+        show_jobs(shell, views, is_one=len(id) == 1 and not is_wildcard(id[0]))
+    if shell.wishes.is_debug:
+        for one in views:
+            _tell_details(shell, one)
+    return 0
+
+
+def _as_powershell(shell: Shell) -> Callable[[Any], str]:
+    from azjobs.cli.job_tables import powershell_table  # noqa: PLC0415 - JSON needs none
+
+    return lambda rows: powershell_table(rows, width=shell.width) if rows else ""
+
+
+def _tell_details(shell: Shell, view: JobView) -> None:
+    """Say on stderr all that is known of a failure."""
+    from azjobs.cli.failures import fault_details  # noqa: PLC0415 - for --debug only
+    from azjobs.cli.job_records import tracebacks  # noqa: PLC0415 - same
+
+    fault = view.fault
+    if fault is not None:
+        shell.say(f"{view.name} ({view.uuid}): {fault_details(fault) or fault.code}")
+        shell.say(f"  {fault.message}")
+        for left in fault.left:
+            shell.say(f"  created and left: {left}")
+    for text in tracebacks(view):
+        shell.stderr.write(text if text.endswith("\n") else f"{text}\n")

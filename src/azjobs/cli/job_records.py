@@ -1,0 +1,101 @@
+"""Give a job's records to the shell: output to stdout, the other streams to stderr.
+
+A command's bytes pass as they came. Values are one a line, text as it is and
+the rest as JSON; a form that needs them all (`--output json`, a query) waits
+until there are no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from azjobs.cli.output import Format
+from azjobs.cli.shell import Shell
+from azjobs.cli.value_json import value_json
+from azjobs.core import journal
+from azjobs.core.errors import format_fault
+from azjobs.core.job import PlanWork
+from azjobs.core.journal import Content, DataChunk, Debug, Error, Information, Output, TextChunk, Verbose
+from azjobs.process.reader import Entry, JournalReader
+from azjobs.session.values import open_value
+from azjobs.session.views import JobView
+
+
+class Replay:
+    """Writes the records of one job. `close` it when there are no more."""
+
+    def __init__(self, shell: Shell, view: JobView) -> None:
+        self._shell = shell
+        self._view = view
+        self._values: list[Any] = []
+        wishes = shell.wishes
+        self._is_collected = wishes.is_quiet or wishes.query is not None or wishes.output not in (None, Format.JSONL)
+
+    def deliver(self, entries: Sequence[Entry]) -> None:
+        """Write records, and flush: whoever reads them must not lose any."""
+        for entry in entries:
+            self._write(entry.record)
+        self._shell.stdout.flush()
+        self._shell.stderr.flush()
+
+    def close(self) -> None:
+        """Write what was collected."""
+        if self._is_collected:
+            self._shell.show(self._values)
+
+    def _write(self, record: journal.Record) -> None:
+        match record:
+            case Output(content=content):
+                self._write_output(content)
+            case Error() as error:
+                self._shell.stderr.write(error_text(self._view, error))
+            case Information(text=text, partial=partial):
+                self._shell.stderr.write(text if partial else f"{text}\n")
+            case journal.Warning(text=text):
+                self._shell.stderr.write(f"WARNING: {text}\n")
+            case Verbose(text=text):
+                self._shell.stderr.write(f"VERBOSE: {text}\n")
+            case Debug(text=text) if self._shell.wishes.is_debug:
+                self._shell.stderr.write(f"DEBUG: {text}\n")
+            case _:  # progress is the job's present status; the rest is about the journal itself
+                return
+
+    def _write_output(self, content: Content) -> None:
+        value = open_value(self._view, content)
+        if self._is_collected:
+            self._values.append(value_json(value))
+        elif isinstance(content, DataChunk):
+            self._shell.stdout.flush()
+            self._shell.stdout.buffer.write(content.data)
+        elif isinstance(content, TextChunk):
+            self._shell.stdout.write(content.text)
+        elif isinstance(value, str) and self._shell.wishes.output is None:
+            self._shell.stdout.write(f"{value}\n")
+        else:
+            self._shell.stdout.write(msgspec.json.encode(value_json(value)).decode() + "\n")
+
+
+def error_text(view: JobView, error: Error) -> str:
+    """Return an error as it is shown, with where to find its details; a command's standard error as it came."""
+    if not error.type:
+        return error.message if error.partial else f"{error.message}\n"
+    if error.fault is not None and isinstance(view.row.work, PlanWork):
+        text = f"{view.name} failed: {format_fault(error.fault)}"
+    else:
+        text = f"{error.type}: {error.message}"
+    has_details = error.fault is not None or bool(error.traceback)
+    return f"{text}\n" + (f"Details: azjobs job get {view.id} --debug\n" if has_details and view.id else "")
+
+
+def tracebacks(view: JobView) -> list[str]:
+    """Return the tracebacks that a job wrote, whether they were received or not."""
+    try:
+        reader = JournalReader(view.journal)
+    except FileNotFoundError:
+        return []
+    with reader:
+        records = [entry.record for entry in reader.read(final=True)]
+    return [record.traceback for record in records if isinstance(record, Error) and record.traceback]

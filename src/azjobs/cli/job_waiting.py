@@ -1,0 +1,60 @@
+"""The shell's face of waiting for jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Unpack
+
+from azjobs.cli.job_choice import Which, chosen, show_jobs
+from azjobs.cli.shell import Shell
+from azjobs.commands.parameters import spell_out
+from azjobs.core.states import FINISHED, JobState
+from azjobs.session.job_list import wait_until_over
+from azjobs.session.local import local
+from azjobs.session.looking import load_views
+
+DONE, FAILED, TIMED_OUT, SOME_FAILED = 0, 1, 5, 6
+
+
+@spell_out
+def wait_job(
+    shell: Shell,
+    id: Sequence[str] = (),
+    *,
+    timeout: float | None = None,
+    any: bool = False,
+    **which: Unpack[Which],
+) -> int:
+    """Wait until jobs have ended.
+
+    The exit code is 0 when all ended well, 1 when they failed, 6 when some did,
+    5 when the time was over before; the jobs go on then, as they do after Ctrl-C.
+
+    Args:
+        shell: the invocation.
+        id: Ids, names or patterns of jobs.
+        timeout: How long to wait, in seconds; without end when not given.
+        any: Until one of them has ended.
+    """
+    here = local()
+    views = chosen(here, id, which)
+    uuids = [view.uuid for view in views]
+    try:
+        wait_until_over(here, uuids, timeout_s=timeout, is_any=any)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("Interrupted. The jobs go on.") from None
+    after = load_views(here.layout, uuids=uuids)
+    show_jobs(shell, after, is_one=len(id) == 1)
+    return exit_code((view.state for view in after), is_any=any)
+
+
+def exit_code(states: Iterable[JobState], *, is_any: bool = False) -> int:
+    """Return what the states of jobs mean after waiting; with `is_any` only those that ended count."""
+    seen = list(states)
+    ended = [state for state in seen if state in FINISHED]
+    if (len(ended) < len(seen) and not is_any) or (is_any and seen and not ended):
+        return TIMED_OUT
+    failed = sum(state is not JobState.COMPLETED for state in ended)
+    if not failed:
+        return DONE
+    return FAILED if failed == len(ended) else SOME_FAILED

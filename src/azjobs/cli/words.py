@@ -1,0 +1,60 @@
+"""The kinds of words that a shell can complete beyond options: choices, names of contexts, ids of jobs."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from azjobs.core.errors import AzJobsError
+
+
+class Choice(click.Choice[str]):
+    """One of a few words, in any case; completed as they are written."""
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        super().__init__(words, case_sensitive=False)
+
+    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the words that begin so."""
+        return _beginning(incomplete, [(word, "") for word in self.choices])
+
+
+class ContextName(click.ParamType[str]):
+    """The name of a context; what it is called decides the session."""
+
+    name = "name"
+
+    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the contexts of this session."""
+        from azjobs.session.contexts import get_az_context  # noqa: PLC0415 - only where a shell asks
+
+        with contextlib.suppress(AzJobsError):
+            found = get_az_context(list_available=True)
+            return _beginning(incomplete, [(one.name, one.value.subscription_label) for one in found])
+        return []
+
+
+class JobId(click.ParamType[str]):
+    """A job's id, or its name."""
+
+    name = "text"
+
+    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the jobs of this user, by their ids; by their names once letters are typed."""
+        from azjobs.session.local import local  # noqa: PLC0415 - only where a shell asks
+        from azjobs.session.looking import load_views  # noqa: PLC0415 - same
+
+        with contextlib.suppress(AzJobsError):
+            views = [view for view in load_views(local().layout) if view.id is not None]
+            if incomplete and not incomplete.isdecimal():
+                return _beginning(incomplete, [(view.name, view.state.value) for view in views])
+            return _beginning(incomplete, [(str(view.id), f"{view.name} {view.state.value}") for view in views])
+        return []
+
+
+def _beginning(incomplete: str, offers: list[tuple[str, str]]) -> list[CompletionItem[Any]]:
+    lower = incomplete.lower()
+    return [CompletionItem(word, help=text or None) for word, text in offers if word.lower().startswith(lower)]
