@@ -1,0 +1,1 @@
+"""Benchmarks: what azjobs costs beside what a user would pick instead."""
