@@ -8,6 +8,7 @@ from typing import Any, Literal
 from azjobs.cli.job_json import context_json
 from azjobs.cli.shell import Shell
 from azjobs.cli.tables import Column, layout
+from azjobs.commands.parameters import ContextName
 from azjobs.core.context import ContextValue
 from azjobs.session import autosave, contexts
 from azjobs.session.context import Context
@@ -17,7 +18,7 @@ ENDS_WITH_NEW_SESSIONS = "Contexts and sign-ins of new sessions are no longer sa
 IS_SAVED = "Contexts and sign-ins are saved from now on."
 
 
-def get_az_context(shell: Shell, name: str | None = None, *, list_available: bool = False) -> int:
+def get_az_context(shell: Shell, name: ContextName | None = None, *, list_available: bool = False) -> int:
     """List the contexts of this session; the current one is marked.
 
     Args:
@@ -38,7 +39,7 @@ def get_az_context(shell: Shell, name: str | None = None, *, list_available: boo
     return 0
 
 
-def select_az_context(shell: Shell, name: str, *, scope: Literal["Process", "CurrentUser"] = "Process") -> int:
+def select_az_context(shell: Shell, name: ContextName, *, scope: Literal["Process", "CurrentUser"] = "Process") -> int:
     """Make a context the current one of this session.
 
     Args:

@@ -130,11 +130,9 @@ class _Story:
 
     def look(self, jobs: list[Any]) -> None:
         """Get-AzVM while they are made."""
-        chapter("Meanwhile", "azjobs vm get")
+        chapter("Meanwhile", "azjobs job get")
         last = jobs[-1]
         _until(lambda: last.state in FINISHED or self.has_network(), "the networks are made")
-        for machine in self.az.get_az_vm():
-            say(f"{machine.name:<8} {machine.location:<8} {machine.provisioning_state}")
         _run("job", "get", "--output", "table")
 
     def has_network(self) -> bool:
@@ -146,12 +144,18 @@ class _Story:
         chapter("The daemon is killed", "kill -9")
         pid = _daemon_pid()
         os.kill(pid, signal.SIGKILL)
-        sent = [r for r in cloud.requests(method="PUT", path_regex="virtualMachines/web00")]
-        when = "before" if not sent else "after"
+        has_sent = bool(cloud.requests(method="PUT", path_regex="virtualMachines/web00"))
+        when = "after" if has_sent else "before"
         say(
             f"Daemon {pid} is gone, {when} the last request of web00. Nobody types anything: the keeper starts another."
         )
         say(f"{sum(job.state not in FINISHED for job in jobs)} of {len(jobs)} machines are under way.")
+        chapter("Machines while they are made", "azjobs vm get")
+        machines: list[Any] = []
+        while len(machines) < WAYS and time.monotonic() - self.begun < LONGEST_S:
+            machines = self.az.get_az_vm()
+        for machine in machines:
+            say(f"{machine.name:<8} {machine.location:<8} {machine.provisioning_state}")
 
     def wait(self, jobs: list[Any]) -> bool:
         """A live table until everything has ended."""
@@ -183,7 +187,7 @@ class _Story:
             try:
                 job.result()
             except AzJobsError as error:
-                say(f"{job.name}: {error}")
+                say(str(error))
         return all(job.state == "Completed" for job in jobs) and all(job.state == "Failed" for job in failing)
 
     def check(self, cloud: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal, Unpack
 
 from azjobs.cli.job_choice import Which, chosen, show_jobs
 from azjobs.cli.shell import Shell
-from azjobs.commands.parameters import spell_out
+from azjobs.commands.parameters import JobId, spell_out
 from azjobs.core.errors import InvalidInput
 from azjobs.core.questions import ENVIRONMENT
 from azjobs.core.secret import SecureString
@@ -20,7 +20,7 @@ from azjobs.session.looking import load_views
 @spell_out
 def stop_job(
     shell: Shell,
-    id: Sequence[str] = (),
+    id: Sequence[JobId] = (),
     **which: Unpack[Which],
 ) -> int:
     """Stop jobs: a process is ended; an operation in Azure goes on, and is watched no more.
@@ -43,7 +43,7 @@ def stop_job(
 @spell_out
 def remove_job(
     shell: Shell,  # noqa: ARG001 - every face takes it
-    id: Sequence[str] = (),
+    id: Sequence[JobId] = (),
     *,
     force: bool = False,
     **which: Unpack[Which],
@@ -62,7 +62,7 @@ def remove_job(
 
 def answer_job(
     shell: Shell,
-    id: str,
+    id: JobId,
     *,
     password_stdin: bool = False,
     choice: Literal["again", "done"] | None = None,

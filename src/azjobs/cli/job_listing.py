@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from azjobs.cli.job_choice import numbers, show_jobs, view_json
 from azjobs.cli.shell import Shell
+from azjobs.commands.parameters import JobId
 from azjobs.core.naming import is_wildcard
 from azjobs.session.job_list import find
 from azjobs.session.local import local
@@ -15,7 +16,7 @@ from azjobs.session.views import JobView
 
 def get_job(
     shell: Shell,
-    id: Sequence[str] = (),
+    id: Sequence[JobId] = (),
     *,
     name: str | None = None,
     state: str | None = None,

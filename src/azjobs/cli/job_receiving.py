@@ -10,7 +10,7 @@ from azjobs.cli.job_records import Replay
 from azjobs.cli.shell import Shell
 from azjobs.cli.value_json import value_json
 from azjobs.cli.value_tables import value_table
-from azjobs.commands.parameters import spell_out
+from azjobs.commands.parameters import JobId, spell_out
 from azjobs.core.errors import WaitTimedOut
 from azjobs.core.states import FINISHED, JobState
 from azjobs.session.job_list import view_of
@@ -24,7 +24,7 @@ from azjobs.session.values import failure_of
 @spell_out
 def receive_job(
     shell: Shell,
-    id: Sequence[str] = (),
+    id: Sequence[JobId] = (),
     *,
     wait: bool = False,
     keep: bool = False,
@@ -58,7 +58,7 @@ def receive_job(
     return 0
 
 
-def result_of_job(shell: Shell, id: str, *, timeout: float | None = None) -> int:
+def result_of_job(shell: Shell, id: JobId, *, timeout: float | None = None) -> int:
     """Print the value of a job, again and again; waits until there is one.
 
     Args:

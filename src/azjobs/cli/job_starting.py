@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from azjobs.cli.job_choice import show_jobs
 from azjobs.cli.shell import Shell
-from azjobs.commands.parameters import Words
+from azjobs.commands.parameters import ContextName, Words
 from azjobs.core.errors import InvalidInput
 from azjobs.session import starting
 from azjobs.session.jobs import Job
@@ -19,7 +19,7 @@ def start_job(
     name: str = "",
     file_path: str | None = None,
     working_directory: str = "",
-    az_context: str | None = None,
+    az_context: ContextName | None = None,
 ) -> int:
     """Run a command, or a Python script, as a job: azjobs job start --name nightly -- python report.py --day 1.
 

@@ -7,7 +7,7 @@ from typing import Unpack
 
 from azjobs.cli.job_choice import Which, chosen, show_jobs
 from azjobs.cli.shell import Shell
-from azjobs.commands.parameters import spell_out
+from azjobs.commands.parameters import JobId, spell_out
 from azjobs.core.states import FINISHED, JobState
 from azjobs.session.job_list import wait_until_over
 from azjobs.session.local import local
@@ -19,7 +19,7 @@ DONE, FAILED, TIMED_OUT, SOME_FAILED = 0, 1, 5, 6
 @spell_out
 def wait_job(
     shell: Shell,
-    id: Sequence[str] = (),
+    id: Sequence[JobId] = (),
     *,
     timeout: float | None = None,
     any: bool = False,

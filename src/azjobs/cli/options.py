@@ -16,6 +16,7 @@ import msgspec
 from azjobs.cli.output import Format
 from azjobs.cli.shell import Wishes
 from azjobs.cli.trap import refuse_passwords
+from azjobs.cli.words import Choice, ContextName, JobId
 from azjobs.commands.names import nearest, option_name
 from azjobs.commands.parameters import SEVERAL, Kind, Parameter, PowerShellOption, parameters_of
 from azjobs.commands.table import Command
@@ -45,7 +46,9 @@ _TYPES: dict[Kind, click.ParamType[Any]] = {
     Kind.PAIRS: click.STRING,
     Kind.JSON: click.STRING,
     Kind.CREDENTIAL: click.STRING,
-    Kind.CONTEXT: click.STRING,
+    Kind.CONTEXT: ContextName(),
+    Kind.JOB: JobId(),
+    Kind.JOBS: JobId(),
 }
 _METAVARS = {Kind.PAIRS: "KEY=VALUE", Kind.JSON: "JSON|@FILE", Kind.CREDENTIAL: "NAME", Kind.CONTEXT: "NAME"}
 
@@ -186,7 +189,7 @@ def _argument(parameter: Parameter) -> click.Argument:
         [_positional(parameter)],
         required=False,
         nargs=-1 if several else 1,
-        type=click.UNPROCESSED if parameter.is_rest else _TYPES.get(parameter.kind, click.STRING),
+        type=click.UNPROCESSED if parameter.is_rest else _type(parameter),
         metavar=f"[{parameter.name.upper().rstrip('_')}{'...' if several else ''}]",
     )
 
@@ -204,11 +207,15 @@ def _option(parameter: Parameter) -> click.Option:
     shown = f" [default: {default}]" if default not in (None, "", ()) and not isinstance(default, bool) else ""
     return click.Option(
         [*names, parameter.name],
-        type=click.Choice(parameter.choices, case_sensitive=False) if is_choice else _TYPES[parameter.kind],
+        type=_type(parameter),
         multiple=parameter.kind in SEVERAL,
         metavar=f"[{'|'.join(parameter.choices)}]" if is_choice else _METAVARS.get(parameter.kind),
         help=parameter.doc + shown,
     )
+
+
+def _type(parameter: Parameter) -> click.ParamType[Any]:
+    return Choice(parameter.choices) if parameter.kind is Kind.CHOICE else _TYPES[parameter.kind]
 
 
 def _arguments(command: Command, parameters: Sequence[Parameter], given: dict[str, Any]) -> dict[str, Any]:

@@ -130,7 +130,8 @@ class ProcessWork(msgspec.Struct, frozen=True, tag="process", omit_defaults=True
     `interpreter` is the key of the warm parent that starts it; `folder` its
     working directory; `environment` the keeper's name of the environment at
     submit (never stored itself). `yields`: the function gives its output piece by
-    piece, so its value is a list. `key_sha256`: hash of the capability with which
+    piece, so its value is a list. `azure`: its caller has the Azure SDK imported,
+    so a warm parent that has it too is worth its memory. `key_sha256`: hash of the capability with which
     the process asks the daemon for tokens. `pid` and `start_time` (ticks since
     boot) once it runs.
     """
@@ -144,6 +145,7 @@ class ProcessWork(msgspec.Struct, frozen=True, tag="process", omit_defaults=True
     secrets: dict[str, str] = {}
     sys_path: tuple[str, ...] = ()
     yields: bool = False
+    azure: bool = False
     key_sha256: str = ""
     pid: int = 0
     start_time: int = 0

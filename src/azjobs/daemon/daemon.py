@@ -193,4 +193,5 @@ def protect() -> None:
     import resource  # noqa: PLC0415 - needed once
 
     os.umask(0o077)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))  # jobs inherit it, and may raise it again

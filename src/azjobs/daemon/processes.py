@@ -25,7 +25,7 @@ from azjobs.core.layout import Layout
 from azjobs.core.questions import ENVIRONMENT
 from azjobs.core.secret import SecureString
 from azjobs.core.states import Stopping
-from azjobs.daemon.recovery import end_of
+from azjobs.daemon.recovery import NOT_BEGUN, end_of
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.vault import SecretsMissing, Vault
 from azjobs.keeper.channel import KeeperChannel
@@ -61,6 +61,7 @@ class ProcessRunner:
         self._launcher = default_launcher(self._exited)
         self._tasks: set[asyncio.Task[None]] = set()
         self._watched: dict[str, int] = {}
+        self._restarted: set[str] = set()
 
     async def close(self) -> None:
         """Let go of all processes; they go on."""
@@ -173,6 +174,7 @@ class ProcessRunner:
             journal=self._layout.journal_file(job.uuid),
             interpreter=msgspec.convert(work.interpreter, Interpreter),
             message=message,
+            azure=work.azure,
         )
 
     async def _key(self, job: Job, work: ProcessWork) -> str:
@@ -229,10 +231,13 @@ class ProcessRunner:
             return
         journal = self._layout.journal_file(uuid)
         end = end_of(journal, self._runner.now(), exit_code)
-        if end.fault is not None and end.fault.code == START_LOST and not isinstance(job.state, Stopping):
-            remove_files(journal)  # its process began, its code did not: the daemon that started it was gone too soon
+        is_lost = end.fault is not None and end.fault.code in (START_LOST, NOT_BEGUN)
+        if is_lost and uuid not in self._restarted and not isinstance(job.state, Stopping):
+            self._restarted.add(uuid)  # nothing of the user's code has run: once more, but not for ever
+            remove_files(journal)
             self.start(job)
             return
+        self._restarted.discard(uuid)
         self._runner.apply(uuid, end)
 
     def _spawn(self, work: Any) -> None:

@@ -32,6 +32,7 @@ class Fate(Enum):
     START = "start"  # nothing of it has run
 
 
+NOT_BEGUN = "NotStarted"
 INTERRUPTED = Fault(
     "Interrupted",
     "The machine was restarted while the job ran. Its output so far is kept; start it again if it may run twice.",
@@ -70,7 +71,7 @@ def _by_record(end: End, at: float) -> ProcessEnded:
 
 def _by_exit_code(begin: Begin | None, exit_code: int | None) -> Fault:
     if begin is None:
-        return Fault("NotStarted", "The job's process ended before the job began.")
+        return Fault(NOT_BEGUN, "The job's process ended before the job began.")
     if exit_code is None:
         return Fault("ProcessDied", "The job's process ended without saying how; its exit status is unknown.")
     if exit_code < 0:

@@ -254,11 +254,10 @@ def format_traceback(exception: BaseException) -> str:
 
 
 def type_name(exception: BaseException) -> str:
-    """Name a class as tracebacks do."""
+    """Name a class as tracebacks do; our own errors by the name that users know."""
     kind = type(exception)
-    return (
-        kind.__qualname__ if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    is_plain = kind.__module__.partition(".")[0] in {"builtins", "__main__", "azjobs"}
+    return kind.__qualname__ if is_plain else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _plain_text(record: Record) -> str:

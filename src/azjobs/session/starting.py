@@ -152,7 +152,8 @@ def _function(
         raise InvalidInput(f"A job runs a function, not {type(function).__name__}.")
     baggage = Baggage(own)
     payload = dump(function, args, kwargs, persistent=baggage.name_of)
-    work = _work(ProcessKind.FUNCTION, folder, yields=_does_yield(function), secrets=baggage.asks)
+    azure = "azure.core" in sys.modules
+    work = _work(ProcessKind.FUNCTION, folder, yields=_does_yield(function), azure=azure, secrets=baggage.asks)
     row = _row(here, getattr(function, "__qualname__", repr(function)), work, own, baggage.grants, name)
     return Submit(
         0,
