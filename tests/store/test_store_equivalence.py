@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -125,4 +126,4 @@ def _outcome(what: Any, store: JobStore) -> Any:
 
 
 BothStores.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
-TestBothStores = BothStores.TestCase
+TestBothStores = pytest.mark.slow(BothStores.TestCase)

@@ -183,6 +183,41 @@ def test_damaged_store_is_named_and_left_alone(store_file: Path, damage: str):
     assert store_file.read_bytes() == before
 
 
+@pytest.mark.parametrize("change", ["DELETE FROM head", "UPDATE head SET epoch = 9223372036854775807"])
+def test_store_without_a_usable_head_is_named(store_file: Path, change: str):
+    """A store that does not know its epoch, or cannot raise it, is an error and no fresh start."""
+    make_store(store_file)
+    with contextlib.closing(sqlite3.connect(store_file)) as db, db:
+        db.execute(change)
+    with pytest.raises(HomeUnusable, match=r"The job store .*store\.db (is damaged|cannot be used)"):
+        SqliteStore(store_file)
+
+
+def test_store_that_another_process_holds_is_named(store_file: Path, monkeypatch: pytest.MonkeyPatch):
+    """A lock that does not go away in time is said, and nothing is lost."""
+    make_store(store_file)
+    with contextlib.closing(SqliteStore(store_file)) as store:
+        store.add(make_job("u2"), is_attached=False)
+        store._db.execute("PRAGMA busy_timeout = 1")
+        with contextlib.closing(sqlite3.connect(store_file, isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            with pytest.raises(HomeUnusable, match=r"store\.db is locked by another process"):
+                store.commit()
+            monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.001)
+            with pytest.raises(HomeUnusable, match=r"store\.db is locked by another process"):
+                SqliteStore(store_file)
+        store.commit()
+        assert [job.uuid for job in store.load_all()] == ["u1", "u2"]
+
+
+def test_too_old_sqlite_is_named(store_file: Path, monkeypatch: pytest.MonkeyPatch):
+    """A Python with a SQLite from before strict tables is told so."""
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
+    with pytest.raises(HomeUnusable, match=r"the job store needs 3\.37 or newer"):
+        SqliteStore(store_file)
+    assert not store_file.exists()
+
+
 def test_unreadable_job_names_the_store(store_file: Path):
     """A row that is no job is an error that names the file, not a job that is missing."""
     make_store(store_file)
@@ -263,6 +298,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_killed_writer_loses_no_committed_job(store_file: Path):
     """After each kill -9 every acknowledged job is there with its id, and no id was ever given twice."""
     given: dict[str, int] = {}

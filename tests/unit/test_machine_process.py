@@ -25,6 +25,7 @@ from azjobs.core.events import (
 )
 from azjobs.core.job import JobType, ProcessWork
 from azjobs.core.machine import step
+from azjobs.core.questions import ask_for_secrets
 from azjobs.core.states import (
     Blocked,
     Completed,
@@ -43,6 +44,7 @@ DIED = Fault("ProcessDied", "The job's process ended without saying how.")
 QUESTION = Question(QuestionKind.SECRET, "Password must be given again: azjobs job answer", ("pw",))
 BLOCKED = Blocked(1.0, QUESTION)
 MISSING = SecretMissing(5.0, ("pw",))
+LOST = "environment is lost: answer from a shell that has the one it needs"
 START, STOP = [StartProcess()], [StopProcess()]
 
 STEPS = [
@@ -103,3 +105,17 @@ def test_question_is_shown_and_taken_away():
 def test_process_job_is_a_background_job():
     """Its type is PowerShell's word for it."""
     assert make_process_job().type is JobType.BACKGROUND
+
+
+@pytest.mark.parametrize(
+    ("names", "asked"),
+    [
+        (("pw", "pw", "key"), "Password, key must be given again"),
+        (("environment",), f"Its {LOST}"),
+        (("pw", "environment"), f"Password must be given again, and its {LOST}"),
+    ],
+)
+def test_question_says_what_is_missing_and_what_to_type(names: tuple[str, ...], asked: str):
+    """Each secret by its text, once; a lost environment is asked for from a shell that has it."""
+    question = ask_for_secrets({"pw": "Password"}, names)
+    assert (question.text, question.names) == (f"{asked}: azjobs job answer", tuple(dict.fromkeys(names)))

@@ -26,6 +26,8 @@ FROM_STDIN = "-"
 def run(shell: Shell, command: Command, function: Callable[..., Any], arguments: dict[str, Any]) -> int:
     """Run a command and return its exit code."""
     is_to_confirm = command.confirms and not arguments.pop("force", False) and not arguments.get("what_if")
+    if arguments.get("what_if"):  # a rehearsal is no job, and is asked for by adding a word to the line
+        arguments = {name: value for name, value in arguments.items() if name not in ("as_job", "job_name")}
     if arguments.get("id") == FROM_STDIN:
         from azjobs.cli.many import run_many  # noqa: PLC0415 - few commands are for many
 
@@ -63,10 +65,14 @@ def call(shell: Shell, command: Command, function: Callable[..., Any], arguments
         try:
             return function(**arguments)
         except RequestFailed as error:
-            target = arguments.get("name") or arguments.get("id", "").rpartition("/")[2] or arguments.get("path", "")
-            raise RequestFailed(
-                f"{command.cmdlet} {target}".rstrip() + f" failed: {error}", fault=error.fault
-            ) from error
+            said = f"{command.cmdlet} {_target(arguments)}".rstrip()
+            raise RequestFailed(f"{said} failed: {error}", fault=error.fault) from error
+
+
+def _target(arguments: dict[str, Any]) -> str:
+    """Return what a command is about: a name, or the last word of an id or path."""
+    words = str(arguments.get("name") or arguments.get("id") or arguments.get("path") or "")
+    return words.partition("?")[0].rstrip("/").rpartition("/")[2]
 
 
 def show(shell: Shell, value: Any) -> None:

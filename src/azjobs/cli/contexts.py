@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from azjobs.cli.job_json import context_json
 from azjobs.cli.shell import Shell
 from azjobs.cli.tables import Column, layout
-from azjobs.commands.parameters import ContextName
 from azjobs.core.context import ContextValue
 from azjobs.session import autosave, contexts
 from azjobs.session.context import Context
+
+if TYPE_CHECKING:  # annotations are read as text
+    from azjobs.commands.parameters import ContextName
 
 ENDS_WITH_SESSION = "Contexts and sign-ins of this session are no longer saved; they end with it."
 ENDS_WITH_NEW_SESSIONS = "Contexts and sign-ins of new sessions are no longer saved; they end with their session."

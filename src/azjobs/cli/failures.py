@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from azjobs.core import errors
 from azjobs.core.errors import AzJobsError, Fault, NotFound, Refused, RequestFailed
 
 if TYPE_CHECKING:
@@ -56,5 +57,8 @@ def exit_code_of(error: BaseException) -> int:
     if not isinstance(error, AzJobsError):
         return 1
     if isinstance(error, RequestFailed) and error.fault is not None:
+        kind = getattr(errors, error.fault.code, None)  # our own refusals are named after their class
+        if isinstance(kind, type) and issubclass(kind, AzJobsError):
+            return kind.exit_code
         return _BY_STATUS.get(error.fault.http_status, error.exit_code)
     return error.exit_code

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from azjobs.cli.job_choice import numbers, show_jobs, view_json
 from azjobs.cli.shell import Shell
-from azjobs.commands.parameters import JobId
 from azjobs.core.naming import is_wildcard
 from azjobs.session.job_list import find
 from azjobs.session.local import local
 from azjobs.session.views import JobView
+
+if TYPE_CHECKING:  # annotations are read as text
+    from azjobs.commands.parameters import JobId
 
 
 def get_job(

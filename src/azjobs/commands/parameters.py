@@ -33,11 +33,16 @@ class Kind(StrEnum):
     CREDENTIAL = "credential"  # the name of one of this session, or a user name with --password-stdin
     SECRET = "secret"  # noqa: S105 - never an argument: asked for, or read from stdin
     CONTEXT = "context"  # the name of one
+    JOB = "job"  # its id or name
+    JOBS = "jobs"  # ids, names, patterns
 
 
 #: All that is left of the line, as it is: the words of another program's command.
 Words = Sequence[str]
 _WORDS = "Words"
+#: What the shell's own functions take in place of the objects of Python.
+JobId = str
+ContextName = str
 
 #: Annotations, without `None`, and how they are written in the shell.
 KINDS = {
@@ -55,8 +60,12 @@ KINDS = {
     "Credential": Kind.CREDENTIAL,
     "SecureString": Kind.SECRET,
     "Context": Kind.CONTEXT,
+    "ContextName": Kind.CONTEXT,
+    "Job[Any]": Kind.JOB,
+    "JobId": Kind.JOB,
+    "Sequence[JobId]": Kind.JOBS,
 }
-SEVERAL = (Kind.TEXTS, Kind.INTEGERS, Kind.PAIRS)
+SEVERAL = (Kind.TEXTS, Kind.INTEGERS, Kind.PAIRS, Kind.JOBS)
 #: What a parameter is called in the shell where that is shorter.
 SHOWN = {"az_context": "context", "file_path": "file"}
 #: Further names of a parameter, from Azure PowerShell's aliases.
@@ -168,15 +177,15 @@ def _parameter(function: Callable[..., Any], p: inspect.Parameter, docs: dict[st
 def kind_of(annotation: str) -> tuple[Kind | None, tuple[str, ...]]:
     """Return how an annotation is written in the shell, with its choices; (None, ()) when it cannot be.
 
-    Of a union the most general member counts: `str | Sequence[str]` may be given
-    several times, `int | str` is text, `Context | str` is a context by its name.
+    Of a union one member counts: `str | Sequence[str]` may be given several times,
+    `Context | str` is a context by its name, `int | str` is text.
     """
     literal = _LITERAL.search(annotation)
     if literal is not None:
         return Kind.CHOICE, tuple(word.strip("\"' ") for word in literal[1].split(","))
     members = [member.strip().replace(" ", "") for member in annotation.split("|")]
     kinds = [KINDS[member] for member in members if member in KINDS]
-    for kind in (*SEVERAL, Kind.TEXT if Kind.CONTEXT not in kinds else Kind.CONTEXT):
+    for kind in (*SEVERAL, Kind.CONTEXT, Kind.JOB, Kind.TEXT):
         if kind in kinds:
             return kind, ()
     return (kinds[0] if kinds else None), ()

@@ -7,6 +7,7 @@ as a job holds it: a copy made at submit, which nothing can change afterwards.
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import chain, count
 from urllib.parse import urlsplit
 
 import msgspec
@@ -40,7 +41,7 @@ class Environment(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def hosts(self) -> frozenset[str]:
         """The `host:port` pairs a token of this environment may be sent to."""
-        return frozenset({host_of(self.resource_manager_url)})
+        return frozenset({host_of(self.resource_manager_url)} - {""})
 
     @property
     def scope(self) -> str:
@@ -148,10 +149,14 @@ class ContextValue(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def host_of(url: str) -> str:
     """Return `host:port` of an absolute https URL, lower-cased; "" when it is anything else."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = 443 if parts.port is None else parts.port
+    except ValueError:  # a port that is none, or half an IPv6 address
+        return ""
     if parts.scheme != "https" or not parts.hostname or parts.username is not None:
         return ""
-    return f"{parts.hostname.lower()}:{parts.port or 443}"
+    return f"{parts.hostname.lower()}:{port}"
 
 
 def default_name(context: ContextValue, taken: frozenset[str] = frozenset()) -> str:
@@ -164,5 +169,7 @@ def default_name(context: ContextValue, taken: frozenset[str] = frozenset()) -> 
     longest = f"{longer} - {context.account_label}"
     lower = {name.lower() for name in taken}
     ident = context.subscription.id if context.subscription else context.tenant.id
-    candidates = (short, longer, longest, f"{longest} ({ident})")
-    return next((name for name in candidates if name.lower() not in lower), candidates[-1])
+    full = f"{longest} ({ident})"
+    candidates = (short, longer, longest, full)
+    numbered = (f"{full} {number}" for number in count(2))
+    return next(name for name in chain(candidates, numbered) if name.lower() not in lower)

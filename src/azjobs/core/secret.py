@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from azjobs.core.errors import CannotSend
+from azjobs.core.errors import CannotSend, InvalidInput
 
 
 class SecureString:
@@ -18,6 +18,9 @@ class SecureString:
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):
             raise TypeError(f"SecureString takes str, not {type(text).__name__}")
+        # An error of encoding it later would carry the whole text.
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise InvalidInput("A secret must be text in Unicode; this one has bytes that are none.")
         self.__text = text
 
     def reveal(self) -> str:

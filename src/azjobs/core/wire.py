@@ -370,9 +370,16 @@ def parse_message(frame: bytes) -> Message:
     Raises:
         msgspec.ValidationError, msgspec.DecodeError: it is no message of this protocol.
     """
-    return _message_decoder.decode(frame)
+    return _parse(_message_decoder, frame)
 
 
 def parse_reply(frame: bytes) -> Reply:
     """Decode what a daemon sent; raises as `parse_message`."""
-    return _reply_decoder.decode(frame)
+    return _parse(_reply_decoder, frame)
+
+
+def _parse(decoder: msgspec.msgpack.Decoder[T], frame: bytes) -> T:
+    try:
+        return decoder.decode(frame)
+    except RecursionError as error:
+        raise msgspec.DecodeError("The message is nested too deep.") from error

@@ -18,7 +18,7 @@ from azjobs.azure.sender import Sender
 from azjobs.azure.transport import AiohttpTransport
 from azjobs.core.budget import Budgets
 from azjobs.core.events import ProcessEnded, Recovered, Released
-from azjobs.core.job import Job
+from azjobs.core.job import Job, ProcessWork
 from azjobs.core.layout import Layout
 from azjobs.core.states import Blocked, QuestionKind, Stopping
 from azjobs.daemon.followers import Followers
@@ -51,7 +51,6 @@ class Daemon:
         self._keeper = keeper
         self._leaving = asyncio.Event()
         self._background: set[asyncio.Future[object]] = set()
-        self._idle_timer: asyncio.TimerHandle | None = None
         layout.journals_folder.mkdir(mode=0o700, exist_ok=True)
         self._store = SqliteStore(layout.store_file)
         self.followers = Followers()
@@ -83,7 +82,6 @@ class Daemon:
         )
         self.service = Service(parts, version=version, leave=self._leaving.set)
         self.server = Server(self.service, version=version, epoch=self._store.epoch)
-        self.server.on_idle = self._consider_idle
         self.sign_ins.on_added = self._release_signed_in
 
     async def run(self, listening: socket.socket) -> None:
@@ -96,7 +94,7 @@ class Daemon:
         await self._recover()
         await self.sessions.load()
         await self.server.start(listening)
-        self._consider_idle()
+        loop.call_later(IDLE_S, self._leave_if_idle)
         self._keeper.closed.add_done_callback(lambda _: self._leaving.set())
         try:
             await self._leaving.wait()
@@ -121,6 +119,8 @@ class Daemon:
         jobs = self._store.load_unfinished()
         for job in jobs:
             self.runner.take(job)
+            if isinstance(job.work, ProcessWork):
+                self.vault.claim_environment(job.work.environment)
         for job in jobs:
             at = self.runner.now()
             match fate_of(job, self._layout.journal_file(job.uuid)):
@@ -146,30 +146,27 @@ class Daemon:
 
     def _job_finished(self, job: Job) -> None:
         self._spawn(self._forget_secrets(job))
-        if not len(self.runner):
-            self._consider_idle()
 
     async def _forget_secrets(self, job: Job) -> None:
         self._store.drop_payload([job.uuid])
-        if job.work.secrets or not hasattr(job.work, "plan"):
+        if isinstance(job.work, ProcessWork):
+            await self.vault.release_environment(job.work.environment)
+        if job.work.secrets or isinstance(job.work, ProcessWork):
             await self.vault.drop_job(job.uuid)
         await self._hold()
 
     async def _hold(self) -> None:
         """Tell the keeper whether there is work for which it must keep a daemon alive."""
         await self._keeper.hold(len(self.runner))
-        if not len(self.runner):
-            await self.vault.keep_environments(frozenset())
-
-    def _consider_idle(self) -> None:
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        self._idle_timer = asyncio.get_running_loop().call_later(IDLE_S, self._leave_if_idle)
 
     def _leave_if_idle(self) -> None:
-        if self.server.connections or len(self.runner):
-            return
-        self._leaving.set()
+        """Leave when there is no work and nobody asks for anything; a client that comes back finds the next one."""
+        loop = asyncio.get_running_loop()
+        quiet_s = loop.time() - self.server.last_request_at
+        if len(self.runner) or self.followers.has_watchers or quiet_s < IDLE_S:
+            loop.call_later(max(1.0, IDLE_S - quiet_s), self._leave_if_idle)
+        else:
+            self._leaving.set()
 
     def _broken(self, error: Exception) -> None:
         log.error("Leaving: %s", error)

@@ -49,6 +49,11 @@ class Followers:
         for uuid in wanted:
             self._by_uuid.setdefault(uuid, set()).add(outlet)
 
+    @property
+    def has_watchers(self) -> bool:
+        """Whether somebody wants to be told of whatever happens."""
+        return bool(self._all)
+
     def drop(self, outlet: Outlet) -> None:
         """Tell it nothing more."""
         self._all.discard(outlet)
@@ -70,7 +75,9 @@ class Followers:
         if self._told.get(job.uuid) == changed:
             return  # something about the job was recorded that nobody is told of
         self._told[job.uuid] = changed
-        if is_finished(job.state):
-            self._told.pop(job.uuid)
         for outlet in list(outlets):
             outlet.push(changed)
+        if is_finished(job.state):  # nothing more will happen to it
+            self._told.pop(job.uuid, None)
+            for outlet in self._by_uuid.pop(job.uuid, set()):
+                self._followed[outlet].discard(job.uuid)

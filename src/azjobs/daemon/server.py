@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Protocol
 
 import msgspec
@@ -82,7 +82,7 @@ class Server:
         self._welcome = Welcome(version, epoch, os.getpid())
         self._server: asyncio.Server | None = None
         self.connections: set[Connection] = set()
-        self.on_idle: Callable[[], None] = lambda: None
+        self.last_request_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, listening: socket.socket) -> None:
@@ -127,8 +127,6 @@ class Server:
             if connection is not None:
                 self.connections.discard(connection)
                 self._handler.closed(connection)
-                if not self.connections:
-                    self.on_idle()
 
     async def _greet(self, message: Message, writer: asyncio.StreamWriter) -> Connection | None:
         if not isinstance(message, Hello):
@@ -149,6 +147,7 @@ class Server:
 
     async def _serve(self, connection: Connection, message: Message) -> None:
         assert not isinstance(message, Hello)
+        self.last_request_at = asyncio.get_running_loop().time()
         try:
             reply = await self._handler.serve(connection, message)
         except RequestFailed as error:

@@ -235,6 +235,7 @@ class Service:
         await self._vault.put_job_secrets(job.uuid, message.secrets)
         if message.environment and isinstance(job.work, ProcessWork):
             environment = await self._vault.put_environment(message.environment)
+            await self._vault.release_environment(job.work.environment)  # the lost one
             self._runner.replace(replace(job, work=replace(job.work, environment=environment)))
         if message.secrets or message.choice or message.environment:
             self._runner.apply(job.uuid, Released(self._runner.now(), message.choice))

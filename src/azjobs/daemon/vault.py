@@ -50,6 +50,7 @@ class Vault:
 
     def __init__(self, channel: KeeperChannel) -> None:
         self._channel = channel
+        self._environments: dict[str, int] = {}  # how many jobs need each
 
     async def put_job_secrets(self, uuid: str, secrets: Mapping[str, SecureString]) -> None:
         """Hold the secrets of a job until it ends."""
@@ -76,22 +77,34 @@ class Vault:
         await self._channel.drop_prefix(f"job:{uuid}:")
 
     async def put_environment(self, environment: Mapping[str, str]) -> str:
-        """Hold an environment, once however many jobs have it; returns its name."""
+        """Hold an environment for one more job, once however many have it; returns its name.
+
+        Whoever puts or claims one releases it when the job has ended.
+        """
         value = msgspec.json.encode(dict(sorted(environment.items())))
         name = hashlib.sha256(value).hexdigest()
-        await self._channel.put(f"environment:{name}", value)
+        is_held = name in self._environments
+        self.claim_environment(name)  # before the keeper is told: a release in between must not forget it
+        if not is_held:
+            await self._channel.put(f"environment:{name}", value)
         return name
+
+    def claim_environment(self, name: str) -> None:
+        """One more job needs an environment that the keeper holds already."""
+        self._environments[name] = self._environments.get(name, 0) + 1
+
+    async def release_environment(self, name: str) -> None:
+        """One job less needs it; with the last one it is forgotten."""
+        left = self._environments.get(name, 0) - 1
+        if left > 0:
+            self._environments[name] = left
+        elif self._environments.pop(name, None) is not None:
+            await self._channel.drop(f"environment:{name}")
 
     async def environment(self, name: str) -> dict[str, str] | None:
         """Return an environment by its name; None when it is not held any more."""
         value = await self._channel.get(f"environment:{name}")
         return None if value is None else msgspec.json.decode(value, type=dict[str, str])
-
-    async def keep_environments(self, names: frozenset[str]) -> None:
-        """Forget every environment that is not among `names`."""
-        for key in await self._channel.keys("environment:"):
-            if key.partition(":")[2] not in names:
-                await self._channel.drop(key)
 
     async def put_sign_in(self, held: HeldSignIn) -> None:
         """Hold a sign-in."""

@@ -26,18 +26,23 @@ _LOOK_AGAIN_S = 0.005  # guess: only after a warm parent was killed in the middl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartProcess:
-    """One job process to start. `azure`: by a warm parent that has the SDK imported."""
+    """One job process to start.
+
+    `azure`: by a warm parent that has the SDK imported. `preload`: modules that
+    the layers above want imported in each of them.
+    """
 
     job_id: str
     journal: Path
     interpreter: Interpreter
     message: StartMessage
     azure: bool = False
+    preload: tuple[str, ...] = ()
 
     @property
     def key(self) -> WarmKey:
         """Which warm parent can start it."""
-        preload = (*LEAN, *AZURE) if self.azure else LEAN
+        preload = (*LEAN, *self.preload, *(AZURE if self.azure else ()))
         return WarmKey(self.interpreter, relevant_environment(self.message.environ), preload)
 
 

@@ -20,9 +20,11 @@ from azjobs.core.layout import Layout
 from azjobs.core.wire import Message, Refusal, Reply, Shutdown
 from azjobs.session.connection import Connection, ConnectionLost, error_of, reach
 from azjobs.session.identity import SessionIdentity
+from azjobs.session.looking import is_daemon_kept
 
 PATIENCE_S = 20.0  # guess: several lives of a daemon that is killed again and again
 PAUSE_S = 0.02  # guess: a tenth of what a daemon's start takes
+WAKE_S = 2.0  # guess: a dying process keeps its socket for a moment, not for seconds
 MOST_IDLE = 4  # guess: threads that ask again and again
 
 R = TypeVar("R", bound=Reply)
@@ -37,6 +39,7 @@ class Client:
         self._job_key = job_key
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
+        self._idle_following: list[Connection] = []
         _clients.add(self)
 
     def ask(self, message: Message, kind: type[R]) -> R:
@@ -82,15 +85,36 @@ class Client:
                     ) from lost
                 time.sleep(PAUSE_S)
 
+    def open_following(self) -> Connection:
+        """Return a connection to follow jobs on, one that did so before where there is one."""
+        with self._lock:
+            if self._idle_following:
+                return self._idle_following.pop()
+        return self.open()
+
+    def keep_following(self, connection: Connection) -> None:
+        """Keep a connection that was followed on for the next who wants to."""
+        with self._lock:
+            if not self._idle_following:  # one is enough: waits seldom overlap
+                self._idle_following.append(connection)
+                return
+        connection.close()
+
     def wake(self) -> None:
         """Start what has to be started; nothing is asked or waited for."""
+        deadline_at = time.monotonic() + WAKE_S
         with contextlib.suppress(DaemonUnavailable):  # whoever only looks is shown what is there
-            reach(self.layout).close()
+            while time.monotonic() < deadline_at:
+                reach(self.layout).close()
+                if is_daemon_kept(self.layout):
+                    return
+                time.sleep(PAUSE_S)  # the socket of a keeper that has just been killed took the connection
 
     def close(self) -> None:
         """Close what is idle; the client stays usable."""
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle = [*self._idle, *self._idle_following]
+            self._idle, self._idle_following = [], []
         for connection in idle:
             connection.close()
 

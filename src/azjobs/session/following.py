@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Self
@@ -14,6 +15,10 @@ from azjobs.session.connection import Connection, ConnectionLost
 Greet = Callable[[Connection], None]
 
 
+def _nothing(_: Connection) -> None:
+    """Most followers have nothing to say first; their connections can serve the next one."""
+
+
 class Following:
     """Changes of some jobs, their present state first; a context manager.
 
@@ -21,7 +26,7 @@ class Following:
     job that is attached to this caller.
     """
 
-    def __init__(self, client: Client, uuids: Iterable[str], greet: Greet = lambda _: None) -> None:
+    def __init__(self, client: Client, uuids: Iterable[str], greet: Greet = _nothing) -> None:
         self._client = client
         self._uuids = tuple(uuids)
         self._greet = greet
@@ -40,13 +45,13 @@ class Following:
             try:
                 return connection.told(left_s)
             except ConnectionLost:
-                self.close()
+                self._drop()
 
     def start(self) -> Connection:
         """Connect and follow; `next` does it where it was not done."""
         give_up_at = time.monotonic() + PATIENCE_S
         while True:
-            connection = self._client.open()
+            connection = self._client.open_following() if self._greet is _nothing else self._client.open()
             try:
                 self._greet(connection)
                 expect(connection.ask(Follow(0, self._uuids)), Ok)
@@ -65,7 +70,15 @@ class Following:
             return connection
 
     def close(self) -> None:
-        """Follow no more."""
+        """Follow no more; what is told of these jobs later wakes the next follower for nothing, and no more."""
+        connection = self._connection
+        if connection is None or self._greet is not _nothing or sys.exc_info()[0] is not None:
+            self._drop()
+            return
+        self._connection = None
+        self._client.keep_following(connection)
+
+    def _drop(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -9,7 +9,6 @@ what the others need is imported where it is used.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
@@ -219,6 +218,7 @@ def answer_job(
     from azjobs.core.questions import ENVIRONMENT
     from azjobs.core.secret import Credential
     from azjobs.core.wire import Accepted, Answer
+    from azjobs.session.environment import sendable_environment
 
     here = local()
     views = find_views(here.layout, _names(job))
@@ -234,7 +234,7 @@ def answer_job(
         if len(asked) != 1:
             raise InvalidInput(f"{view.name} asks for {', '.join(asked) or 'no secret'}.")
         given[asked[0]] = secret
-    environment = dict(os.environ) if ENVIRONMENT in view.question.names else {}
+    environment = sendable_environment() if ENVIRONMENT in view.question.names else {}
     here.client.ask(Answer(0, view.uuid, given, choice, environment), Accepted)
     return _handle(view, here)
 

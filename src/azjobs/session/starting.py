@@ -6,7 +6,7 @@ import inspect
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, overload
 from uuid import uuid4
@@ -23,6 +23,7 @@ from azjobs.session.autosave import is_autosave_on
 from azjobs.session.baggage import Baggage
 from azjobs.session.context import Context, innermost
 from azjobs.session.contexts import current_value, resolve_context
+from azjobs.session.environment import sendable_environment
 from azjobs.session.identity import SESSION_VARIABLE
 from azjobs.session.jobs import Job
 from azjobs.session.local import Local, local
@@ -35,7 +36,7 @@ PathLike = str | os.PathLike[str]
 
 @overload
 def start_job(
-    function: Callable[..., Generator[Y, Any, Any]] | Callable[..., AsyncGenerator[Y, Any]],
+    function: Callable[..., Iterator[Y]] | Callable[..., AsyncIterator[Y]],
     *,
     argument_list: Sequence[Any] = (),
     keyword_arguments: Mapping[str, Any] | None = None,
@@ -161,7 +162,7 @@ def _function(
         secrets=baggage.clear,
         named=baggage.named,
         payload=payload,
-        environment=_environment(),
+        environment=sendable_environment(),
         sys_path=_sys_path(),
     )
 
@@ -173,7 +174,7 @@ def _program(
 
     work = _work(kind, folder, arguments=words)
     row = _row(here, shlex.join(words), work, own, [own] if own is not None else [], name)
-    environment = _environment()
+    environment = sendable_environment()
     if kind is ProcessKind.COMMAND:  # azjobs typed inside it acts where the job does
         environment[SESSION_VARIABLE] = make_job_session(here.layout, row.uuid, own, autosave=row.autosave)
     sys_path = _sys_path()[1:] if kind is ProcessKind.FILE else ()  # the script's own folder comes first instead
@@ -235,19 +236,6 @@ def _folder(working_directory: PathLike) -> str:
     if not folder.is_dir():
         raise InvalidInput(f"There is no folder {folder}. No job was started.")
     return str(folder)
-
-
-def _environment() -> dict[str, str]:
-    """The variables that are text; others cannot be passed on."""
-    return {name: value for name, value in os.environ.items() if _is_text(name) and _is_text(value)}
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _sys_path() -> tuple[str, ...]:

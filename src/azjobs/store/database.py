@@ -77,7 +77,7 @@ def check(db: sqlite3.Connection, file: Path) -> None:
 
     Raises:
         StoreTooNew: a newer version of azjobs wrote it.
-        HomeUnusable: it is a database of another program.
+        HomeUnusable: it is a database of another program, or damaged.
     """
     (version,) = db.execute(query("schema_version")).fetchone()
     (application,) = db.execute(query("application")).fetchone()
@@ -85,8 +85,14 @@ def check(db: sqlite3.Connection, file: Path) -> None:
         return
     if application != APPLICATION_ID:
         raise HomeUnusable(f"{file} is not a job store of azjobs; nothing was changed.")
-    if version > len(migrations()) or db.execute(query("job_format")).fetchone()[0] > FORMAT:
-        raise StoreTooNew(f"{file} was written by a newer version of azjobs; nothing was changed. Update azjobs.")
+    newer = StoreTooNew(f"{file} was written by a newer version of azjobs; nothing was changed. Update azjobs.")
+    if version > len(migrations()):
+        raise newer
+    written = db.execute(query("job_format")).fetchone()
+    if written is None:
+        raise HomeUnusable(_damaged(file, "its head is missing"))
+    if written[0] > FORMAT:
+        raise newer
 
 
 def parse_stored_job(document: str, file: Path) -> Job:
@@ -126,12 +132,14 @@ def _as_home_error(error: sqlite3.DatabaseError | OSError, file: Path) -> HomeUn
             f"The disk of {file} is full: nothing more can be recorded. Free some space; nothing was lost."
         )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return HomeUnusable(
-            f"The job store {file} is damaged ({error}). It was left as it is; move it away to begin a new one."
-        )
+        return HomeUnusable(_damaged(file, str(error)))
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return HomeUnusable(f"The job store {file} is locked by another process.")
     return HomeUnusable(f"The job store {file} cannot be used: {error}.")
+
+
+def _damaged(file: Path, why: str) -> str:
+    return f"The job store {file} is damaged ({why}). It was left as it is; move it away to begin a new one."
 
 
 def _make_private(file: Path) -> None:

@@ -1,0 +1,102 @@
+"""Official SDK clients bound to a context, and their operations as jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import azjobs as az
+from terminal import Home
+
+LIMIT_S = 30.0
+
+
+@pytest.fixture
+def groups(signed_in: Home) -> Iterator[Any]:
+    """A client for resource groups."""
+    from azure.mgmt.resource.resources import ResourceManagementClient  # noqa: PLC0415 - heavy
+
+    context = az.get_az_context()
+    assert context is not None
+    with context.client(ResourceManagementClient) as client:
+        yield client
+
+
+def test_a_client_acts_in_its_context(groups: Any) -> None:
+    """Cloud, subscription, authority and tokens are the context's."""
+    made = groups.resource_groups.create_or_update("by-sdk", {"location": "eastus"})
+    assert made.name == "by-sdk"
+    assert "by-sdk" in [group.name for group in groups.resource_groups.list()]
+
+
+def test_a_client_inside_a_job_has_the_jobs_context(signed_in: Home) -> None:
+    """It needs nothing but what the job was granted."""
+
+    def names() -> list[str]:
+        from azure.mgmt.resource.resources import ResourceManagementClient  # noqa: PLC0415 - in the job
+
+        with az.get_az_context().client(ResourceManagementClient) as client:
+            client.resource_groups.create_or_update("by-job", {"location": "eastus"})
+            return [group.name for group in client.resource_groups.list()]
+
+    assert "by-job" in az.start_job(names).result(LIMIT_S)
+
+
+def test_an_operation_that_a_client_has_begun_becomes_a_job(groups: Any, signed_in: Home) -> None:
+    """It is watched to its end, and its reply is its value."""
+    groups.resource_groups.create_or_update("tracked", {"location": "eastus"})
+    signed_in.cloud.time("at-once", kinds={"group-delete": {"mode": "held"}})
+    poller = groups.resource_groups.begin_delete("tracked", polling=False)
+    job = az.track(poller, name="gone soon")
+    assert (job.name, job.type, job.state) == ("gone soon", az.JobType.AZURE, az.JobState.RUNNING)
+    before = len(signed_in.cloud.requests())
+    signed_in.cloud.wait_for_requests(since=before, path_regex="operationresults", count=2, answered=True)
+    assert not job.done()
+    signed_in.cloud.finish()
+    assert job.result(LIMIT_S).status_code in (200, 204)
+    assert "tracked" not in [group.name for group in groups.resource_groups.list()]
+
+
+def test_only_pollers_of_the_contexts_own_subscription_are_tracked(groups: Any, signed_in: Home) -> None:
+    """A job never acts outside its context."""
+    other = "77777777-7777-4777-8777-777777777777"
+    signed_in.add_subscriptions(Seventh=other)
+    az.set_az_context(subscription="Seventh")
+    groups.resource_groups.create_or_update("foreign", {"location": "eastus"})
+    poller = groups.resource_groups.begin_delete("foreign", polling=False)
+    with pytest.raises(az.WrongTarget, match="is not the context's"):
+        az.track(poller)
+    with pytest.raises(az.InvalidInput, match="A object is no poller"):
+        az.track(object())
+
+
+def test_a_client_class_that_needs_a_subscription_says_so(signed_in: Home) -> None:
+    """And an asynchronous one is not taken."""
+    from azure.mgmt.resource.resources import ResourceManagementClient  # noqa: PLC0415 - heavy
+    from azure.mgmt.resource.resources.aio import ResourceManagementClient as Asynchronous  # noqa: PLC0415 - heavy
+    from msgspec.structs import replace  # noqa: PLC0415 - here only
+
+    context = az.get_az_context()
+    assert context is not None
+    bare = az.Context(replace(context.value, subscription=None))
+    with pytest.raises(az.InvalidInput, match="ResourceManagementClient needs a subscription"):
+        bare.client(ResourceManagementClient)
+    with pytest.raises(az.InvalidInput, match="is asynchronous"):
+        context.client(Asynchronous)
+
+
+def test_the_credential_of_a_context_is_a_token_credential_of_both_kinds(signed_in: Home) -> None:
+    """get_token and get_token_info, with and without scopes."""
+    from azure.core.credentials import SupportsTokenInfo, TokenCredential  # noqa: PLC0415 - heavy
+
+    context = az.get_az_context()
+    assert context is not None
+    credential = context.credential
+    assert isinstance(credential, TokenCredential)
+    assert isinstance(credential, SupportsTokenInfo)
+    token = credential.get_token(context.environment.scope)
+    assert credential.get_token_info(context.environment.scope).token == token.token
+    assert credential.get_token().token
+    assert token.token not in repr(credential)
