@@ -27,6 +27,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(FOREIGN):
             monkeypatch.delenv(name)
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # users' interpreters keep what they compiled
     monkeypatch.setenv("NO_COLOR", "1")
 
 

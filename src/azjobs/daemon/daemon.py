@@ -52,7 +52,7 @@ class Daemon:
         self._leaving = asyncio.Event()
         self._background: set[asyncio.Future[object]] = set()
         layout.journals_folder.mkdir(mode=0o700, exist_ok=True)
-        self._store = SqliteStore(layout.store_file)
+        self._store = SqliteStore(layout.store_file, layout.bell_file)
         self.followers = Followers()
         self.ledger = Ledger(self._store, on_commit=self.followers.tell, on_broken=self._broken)
         self.runner = Runner(self.ledger)
@@ -148,7 +148,7 @@ class Daemon:
         self._spawn(self._forget_secrets(job))
 
     async def _forget_secrets(self, job: Job) -> None:
-        self._store.drop_payload([job.uuid])
+        self.ledger.drop_payload(job.uuid)
         if isinstance(job.work, ProcessWork):
             await self.vault.release_environment(job.work.environment)
         if job.work.secrets or isinstance(job.work, ProcessWork):

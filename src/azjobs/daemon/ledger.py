@@ -65,6 +65,11 @@ class Ledger:
         self._store.remove(removed)
         self._schedule()
 
+    def drop_payload(self, uuid: str) -> None:
+        """Forget the payload of a job that has ended."""
+        self._store.drop_payload([uuid])
+        self._schedule()
+
     async def durable(self) -> None:
         """Wait until everything recorded before this call survives a loss of power."""
         wanted = self._changes

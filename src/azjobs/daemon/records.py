@@ -9,14 +9,15 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import time
 from pathlib import Path
 
 from azjobs.core.events import WriteError, WriteOutput, WriteProgress
 from azjobs.core.job import Job
-from azjobs.core.journal import End, Error, JsonValue, Outcome, Output, Progress, Record
+from azjobs.core.journal import End, Error, JsonValue, Outcome, Output, Progress, Record, Stamp, format_record
 from azjobs.core.layout import Layout
 from azjobs.core.states import Completed, Failed, is_finished
-from azjobs.process.journal import JournalWriter
+from azjobs.process.journal import load_end
 
 log = logging.getLogger(__name__)
 
@@ -28,39 +29,43 @@ class JournalRecords:
         self._layout = layout
 
     def write(self, job: Job, effect: WriteOutput | WriteError | WriteProgress) -> None:
-        """Append one record, and the final one after a result or an error that ends the job."""
-        fd = os.open(self._layout.journal_file(job.uuid), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        writer = JournalWriter(fd, wait=_no_room)
+        """Append one record, and the final one after a result or an error that ends the job.
+
+        A daemon that was killed after it wrote the end and before that was
+        recorded is followed by one that comes to the same end: it is written once.
+        """
+        journal = self._layout.journal_file(job.uuid)
+        if is_finished(job.state) and load_end(journal) is not None:
+            return
+        stamp = Stamp(time.time())
+        records = [_record(stamp, effect), *([_end(stamp, job)] if is_finished(job.state) else [])]
+        frames = b"".join(map(format_record, records))  # by one write: the value without its end would come again
+        fd = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            writer.write(_record(writer, effect))
-            if is_finished(job.state):
-                writer.write(_end(writer, job))
+            is_whole = os.write(fd, frames) == len(frames)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            log.error("The disk is full: a record of job %s is lost.", job.id or job.uuid)  # noqa: TRY400 - no news in a traceback
+            is_whole = False
         finally:
-            writer.close()
+            os.close(fd)
+        if not is_whole:
+            log.error("The disk is full: a record of job %s is lost.", job.id or job.uuid)
 
 
-def _record(writer: JournalWriter, effect: WriteOutput | WriteError | WriteProgress) -> Record:
+def _record(stamp: Stamp, effect: WriteOutput | WriteError | WriteProgress) -> Record:
     match effect:
         case WriteOutput(value):
-            return Output(writer.stamp(), JsonValue(value))
+            return Output(stamp, JsonValue(value))
         case WriteError(fault):
-            return Error(writer.stamp(), fault.code, fault.message, fault=fault)
+            return Error(stamp, fault.code, fault.message, fault=fault)
         case WriteProgress(activity, status, percent):
-            return Progress(writer.stamp(), activity, status, percent)
+            return Progress(stamp, activity, status, percent)
 
 
-def _end(writer: JournalWriter, job: Job) -> End:
+def _end(stamp: Stamp, job: Job) -> End:
     if isinstance(job.state, Completed):
-        return End(writer.stamp(), Outcome.COMPLETED)
+        return End(stamp, Outcome.COMPLETED)
     if isinstance(job.state, Failed):
-        return End(writer.stamp(), Outcome.FAILED, error=job.state.fault)
-    return End(writer.stamp(), Outcome.STOPPED)
-
-
-def _no_room(_: float) -> None:
-    """The daemon must not stand still because the disk is full."""
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return End(stamp, Outcome.FAILED, error=job.state.fault)
+    return End(stamp, Outcome.STOPPED)

@@ -9,6 +9,7 @@ granted context only.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -20,7 +21,7 @@ from azjobs.azure.transport import Unanswered, Unsent
 from azjobs.core.arm import Reply, Request
 from azjobs.core.budget import BudgetKey, Budgets, classify
 from azjobs.core.context import ContextValue
-from azjobs.core.errors import AzJobsError, Fault, NotSignedIn, Sent, SignInFailed
+from azjobs.core.errors import AzJobsError, Fault, HomeUnusable, NotSignedIn, Sent, SignInFailed
 from azjobs.core.events import (
     Event,
     NotAnswered,
@@ -37,9 +38,13 @@ from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.sign_ins import SignIns
 from azjobs.daemon.vault import SecretsMissing, Vault
+from azjobs.store.protocol import Fenced
 
+FULL_PAUSE_S = 1.0  # guess: how soon it is tried again to record an intent on a full disk
 SENDERS = 100  # guess: as many as connections in the pool; ARM's bucket of writes is 200
 JITTER = 0.1  # guess: spreads requests that were put off together over a tenth of their delay
+
+log = logging.getLogger(__name__)
 
 Item = tuple[str, SendRequest | ReadUrl]
 
@@ -165,15 +170,32 @@ class RequestRunner:
     async def _serve(self) -> None:
         while True:
             uuid, effect = await self._queue.get()
-            job = self._runner.find(uuid)
-            if job is None or not isinstance(job.work, PlanWork):  # stopped or removed in the meantime
-                continue
-            call = job.work.calls.get(effect.call)
-            if call is None or isinstance(call.phase, Ended):
-                continue
-            event = await self._event(job, effect, call.request)
-            if event is not None:
-                self._runner.apply(uuid, event)
+            try:
+                await self._perform(uuid, effect)
+            except HomeUnusable as error:  # it cannot be recorded that it is about to be sent: so it is not sent yet
+                log.warning("Put off: %s", error)
+                self._put((uuid, effect), FULL_PAUSE_S)
+            except Fenced:
+                return
+            except Exception:  # a fault of ours: this job stands still until the next daemon, the others go on
+                log.exception("A request of job %s could not be performed", uuid)
+
+    async def _perform(self, uuid: str, effect: SendRequest | ReadUrl) -> None:
+        job = self._waiting(uuid, effect)
+        if job is None:
+            return
+        assert isinstance(job.work, PlanWork)
+        event = await self._event(job, effect, job.work.calls[effect.call].request)
+        if event is not None:
+            self._runner.apply(uuid, event)
+
+    def _waiting(self, uuid: str, effect: SendRequest | ReadUrl) -> Job | None:
+        """The job, if it still waits for this: it may have been stopped or removed in the meantime."""
+        job = self._runner.find(uuid)
+        if job is None or not isinstance(job.work, PlanWork):
+            return None
+        call = job.work.calls.get(effect.call)
+        return None if call is None or isinstance(call.phase, Ended) else job
 
     async def _event(self, job: Job, effect: SendRequest | ReadUrl, request: Request) -> Event | None:
         if job.context is None:
@@ -187,6 +209,8 @@ class RequestRunner:
                 return SecretMissing(self._runner.now(), error.names, effect.call)
             if not request.is_read:
                 await self._ledger.durable()
+        if self._waiting(job.uuid, effect) is None:
+            return None
         wait_s = self._exchange.hold_back_s(effect, request, job.context)
         if wait_s > 0:
             self._put((job.uuid, effect), wait_s)

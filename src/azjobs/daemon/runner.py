@@ -91,8 +91,11 @@ class Runner:
             self._jobs[job.uuid] = job
             self._ledger.save(job)
 
-    def apply(self, uuid: str, event: Event) -> Job | None:
-        """Carry an event through the machine; returns the job as it is now, None for one that is not unfinished."""
+    def apply(self, uuid: str, event: Event, *, later: list[Effect] | None = None) -> Job | None:
+        """Carry an event through the machine; returns the job as it is now, None for one that is not unfinished.
+
+        Effects are performed at once, or are added to `later` for whoever wants to `perform` them then.
+        """
         job = self._jobs.get(uuid)
         if job is None:
             return None
@@ -107,9 +110,18 @@ class Runner:
             del self._jobs[uuid]
             for listener in self.on_finished:
                 listener(after)
-        for effect in effects:
-            self._perform(after, effect)
+        if later is None:
+            self.perform(uuid, effects, after)
+        else:
+            later += effects
         return after
+
+    def perform(self, uuid: str, effects: list[Effect], job: Job | None = None) -> None:
+        """Hand each effect to whoever performs it, unless the job has ended or gone in the meantime."""
+        job = job or self._jobs.get(uuid)
+        if job is not None:
+            for effect in effects:
+                self._perform(job, effect)
 
     def _perform(self, job: Job, effect: Effect) -> None:
         match effect:

@@ -21,12 +21,13 @@ from azjobs.core.context import ContextValue
 from azjobs.core.errors import (
     ContextNotGranted,
     CredentialNotFound,
+    HomeUnusable,
     InvalidInput,
     JobNotFinished,
     JobNotFound,
     Refused,
 )
-from azjobs.core.events import Begun, Released, StopAsked
+from azjobs.core.events import Begun, Effect, Released, StopAsked
 from azjobs.core.job import Job, PlanWork, ProcessWork
 from azjobs.core.plan import check
 from azjobs.core.plans import PLANS
@@ -121,15 +122,22 @@ class Service:
 
     async def _on_submit(self, connection: Connection, message: wire.Submit) -> wire.Reply:
         known = self._runner.find(message.job.uuid) or self._store.load(message.job.uuid)
+        later: list[Effect] = []
         if known is None:
-            known = await self._take(connection, message)
+            known = await self._take(connection, message, later)
         if message.is_attached and known.id is None:
             connection.attached.add(known.uuid)
             self._callers[known.uuid] = connection
-        await self._ledger.durable()
+        try:
+            await self._ledger.durable()
+        except HomeUnusable:  # nothing of it has begun: it is as if it had not been submitted
+            self._forget([known.uuid])
+            raise
+        if later:  # the caller has its answer first: nothing of the work takes the loop's time before
+            asyncio.get_running_loop().call_soon(self._runner.perform, known.uuid, later)
         return wire.Accepted(message.seq, self._runner.find(known.uuid) or known)
 
-    async def _take(self, connection: Connection, message: wire.Submit) -> Job:
+    async def _take(self, connection: Connection, message: wire.Submit, later: list[Effect]) -> Job:
         job = message.job
         for context in (*job.grants, job.context):
             self._check_grant(connection, context)
@@ -144,7 +152,7 @@ class Service:
         await self._sessions.add(connection.hello.session, connection.hello.leader)
         job = self._ledger.add(job, message.payload, is_attached=message.is_attached)
         self._runner.take(job)
-        return self._runner.apply(job.uuid, Begun(self._runner.now())) or job
+        return self._runner.apply(job.uuid, Begun(self._runner.now()), later=later) or job
 
     async def _prepare(self, job: Job, message: wire.Submit) -> Job:
         """Check what was submitted, and complete it with what only the daemon knows."""
@@ -335,7 +343,8 @@ class Service:
         going_on: list[str] = []
         waiting: list[str] = []
         for job in self._runner:
-            label = f"{job.id} {job.name}" if job.id is not None else job.name
+            name = job.name or f"Job{job.id}"
+            label = f"{job.id} {name}" if job.id is not None else name
             is_waiting = isinstance(job.work, PlanWork) or not job.work.pid
             (waiting if is_waiting else going_on).append(label)
         return tuple(going_on), tuple(waiting)

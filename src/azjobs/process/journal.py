@@ -15,7 +15,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import time
 import weakref
 from collections.abc import Callable
@@ -49,7 +48,7 @@ def create_journal(journal: Path) -> int:
     Raises:
         FileExistsError: the job has a journal already.
     """
-    draft = journal.with_name(f".{journal.name}.{secrets.token_hex(4)}")
+    draft = journal.with_name(f".{journal.name}.{os.urandom(4).hex()}")
     fd = os.open(draft, _APPEND | os.O_EXCL, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)

@@ -30,7 +30,7 @@ from azjobs.session.contexts import resolve_context
 from azjobs.session.following import Following
 from azjobs.session.jobs import Job
 from azjobs.session.local import Local, local
-from azjobs.session.looking import load_view
+from azjobs.session.looking import load_view, load_views
 from azjobs.session.named_secret import NamedSecret
 from azjobs.session.shapes import shape_of
 from azjobs.session.values import result_of
@@ -190,9 +190,15 @@ def in_context(context: AnyContext) -> ContextValue:
 def _run_attached(here: Local, submit: Submit) -> Any:
     """Submit, follow to the end, and return the result as JSON."""
     uuid = submit.job.uuid
+    is_accepted = False
 
     def greet(connection: Connection) -> None:
+        nonlocal is_accepted
+        if is_accepted and not load_views(here.layout, uuids=[uuid]):
+            # It ended, and was forgotten while nobody could be told: submitted again it would be done twice.
+            raise JobNotFound(f"{submit.job.name} has ended, but the daemon was away too long to tell how.")
         expect(connection.ask(submit), Accepted)
+        is_accepted = True
 
     with Following(here.client, [uuid], greet) as changes:
         try:

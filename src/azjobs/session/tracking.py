@@ -1,12 +1,13 @@
 """Adopt an operation that an official SDK client has begun: its poller becomes a job.
 
 Only the reply that began it is read from the poller; how it goes on is read by
-the same code as for our own requests. The poller's own thread is left alone:
-`polling=False` when the operation is begun keeps it from polling too.
+the same code as for our own requests. Where the operation is begun here, the
+SDK does not poll; the thread of a poller that is taken over is left alone.
 """
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -41,27 +42,34 @@ class _Begun(NamedTuple):
     reply: Reply
 
 
-def track(poller: Any, *, az_context: Context | str | None = None, name: str = "") -> Job[RestResponse]:
-    """Make a job of an operation that is under way: it is watched whether or not this program goes on.
+def track(
+    begin: Any, *args: Any, az_context: Context | str | None = None, job_name: str = "", **options: Any
+) -> Job[RestResponse]:
+    """Make a job of an operation of an official SDK client: it is watched whether or not this program goes on.
+
+    `track(client.virtual_machines.begin_start, "rg", "vm")` begins it and follows it
+    here only; `track(poller)` takes over one that was begun.
 
     Args:
-        poller: what a `begin_` method of an official management client returned.
-        az_context: the context it was begun in; the current one when not given.
-        name: the job's name.
+        begin: a `begin_` method of a management client, or the poller that one returned.
+        args: the method's arguments, and `options` those by name.
+        az_context: the context it is begun in; the current one when not given.
+        job_name: the job's name.
+        options: the method's arguments by name.
 
     Raises:
-        InvalidInput: it is no poller of Azure Resource Manager.
+        InvalidInput: it is neither.
         WrongTarget: it was begun in another cloud or subscription than the context's.
     """
     here = local()
     context = resolve_context(az_context).value
-    begun = _read(poller)
+    begun = _read(_poller(begin, args, options))
     if host_of(begun.url) not in context.environment.hosts:
         raise WrongTarget(f"The operation was begun at {host_of(begun.url)}, not in {context.environment.name}.")
     _check_subscription(begun.url, context.subscription.id if context.subscription else "")
     row = Row(
         uuid=str(uuid4()),
-        name=name or f"{begun.request.method} {begun.request.label}",
+        name=job_name or f"{begun.request.method} {begun.request.label}",
         command=f"{begun.request.method} {begun.request.label}",
         session=here.key,
         submitted_at=time.time(),
@@ -76,6 +84,18 @@ def track(poller: Any, *, az_context: Context | str | None = None, name: str = "
         autosave=is_autosave_on(here),
     )
     return Job(here.client.ask(Submit(0, row), Accepted).job.uuid, here)
+
+
+def _poller(begin: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    if hasattr(begin, "_polling_method") or not callable(begin):
+        if args or options:
+            raise InvalidInput("A poller takes no arguments: its operation has begun.")
+        return begin
+    poller = begin(*args, **{"polling": False, **options})
+    if inspect.iscoroutine(poller):
+        poller.close()
+        raise InvalidInput("The client is asynchronous; take the one beside `aio`. Nothing was begun.")
+    return poller
 
 
 def _read(poller: Any) -> _Begun:

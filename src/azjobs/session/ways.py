@@ -138,7 +138,9 @@ def _object(cloud: Environment, credential: TokenCredential, tenant: str) -> Way
         token = credential.get_token(cloud.scope, **({"tenant_id": tenant} if tenant else {}))
     except Exception as error:  # noqa: BLE001 - a credential is other people's code
         text = str(getattr(error, "message", error)).strip().partition("\n")[0]
-        raise SignInFailed(f"The {type(credential).__name__} gives no token: {text} Nothing was saved.") from None
+        raise SignInFailed(
+            f"The {type(credential).__name__} gives no token: {text.rstrip('.')}. Nothing was saved."
+        ) from None
     kind, arguments, secrets = _described(credential)
     claims = parse_claims(token.token)
     account = account_of(claims) or Account(str(arguments.get("client_id") or kind), AccountType.ACCESS_TOKEN)
