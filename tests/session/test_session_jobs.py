@@ -38,13 +38,18 @@ def count() -> Iterator[int]:
 
 
 def wait_for_file(path: str) -> str:
-    """Run until the file is there."""
+    """Run until the file is there; `begun` tells that it runs."""
     import pathlib  # noqa: PLC0415 - in the job
     import time  # noqa: PLC0415 - in the job
 
+    pathlib.Path(f"{path}.begun").touch()
     while not pathlib.Path(path).exists():
         time.sleep(0.01)
     return "seen"
+
+
+def begun(path: Path) -> bool:
+    return Path(f"{path}.begun").exists()
 
 
 def test_a_function_runs_in_a_process_of_its_own_and_gives_its_value_again_and_again() -> None:
@@ -303,6 +308,7 @@ def test_a_stopped_process_is_over_and_its_output_is_kept(tmp_path: Path) -> Non
 def test_cancel_is_true_only_when_the_work_will_not_go_on(tmp_path: Path) -> None:
     """A process is stopped; one that has ended was not cancelled."""
     job = az.start_job(wait_for_file, argument_list=[str(tmp_path / "never")])
+    wait_until(lambda: begun(tmp_path / "never"))
     assert job.cancel() is True
     assert job.state is az.JobState.STOPPED
     ended = az.start_job(double, argument_list=[1])
@@ -317,7 +323,7 @@ def test_a_running_job_is_removed_only_by_force(tmp_path: Path) -> None:
         az.remove_job(job)
     assert job.state is az.JobState.RUNNING
     journal = job.view.journal
-    wait_until(journal.exists)
+    wait_until(lambda: begun(tmp_path / "never"))
     az.remove_job(job, force=True)
     assert repr(job) == f"<Job {job.uuid} removed>"
     assert not list(journal.parent.glob(f"{job.uuid}*"))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -22,6 +24,7 @@ from azjobs.keeper.launch import attach, run_folder
 from azjobs.session.local import local
 from azjobs.session.looking import load_view
 from azjobs.session.plans import run_plan
+from azjobs.store.reader import has_unfinished
 from terminal import Home, wait_until
 
 LIMIT_S = 30.0
@@ -247,3 +250,39 @@ def test_many_threads_ask_at_once(home: Home) -> None:
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert list(pool.map(one, range(16))) == list(range(16))
+
+
+@pytest.mark.slow
+def test_a_call_whose_job_was_forgotten_meanwhile_is_not_done_again(home: Home) -> None:
+    """A caller that was away while the daemon was replaced and the job ended is told so; nothing is sent twice."""
+    az.connect_az_account(environment="AzureSimulator")
+    home.cloud.time("at-once", kinds={"vm-create": {"mode": "held"}})
+    home.cloud.retry_after(0)
+    arguments = {"subscription_id": home.endpoint["subscription_id"], "name": "Once", "username": "vmadmin"}
+    code = f"""
+        import azjobs as az
+        from azjobs.session.plans import run_plan
+        secrets = {{"password": az.SecureString("Pa55-word-long!")}}
+        try:
+            run_plan("new-az-vm@1", {arguments!r}, command="New-AzVM", target="Once", secrets=secrets)
+        except az.JobNotFound as error:
+            print(error)
+    """
+    caller = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True)
+    home.cloud.wait_for_requests(method="PUT", path_regex="virtualMachines/Once", answered=True)
+    caller.send_signal(signal.SIGSTOP)
+    home.kill("_main.daemon")
+    home.cloud.finish()
+    store = local().layout.store_file
+    wait_until(lambda: not has_unfinished(store))
+    wait_until(lambda: not stored_uuids(store), what="the job is forgotten")
+    caller.send_signal(signal.SIGCONT)
+    out, _ = caller.communicate(timeout=LIMIT_S)
+    assert out == "New-AzVM Once has ended, but the daemon was away too long to tell how.\n"
+    assert len(home.cloud.requests(method="PUT", path_regex="virtualMachines/Once")) == 1
+
+
+def stored_uuids(store: Path) -> list[str]:
+    """Every job in the store, attached ones too."""
+    with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as db:
+        return [uuid for (uuid,) in db.execute("SELECT uuid FROM jobs")]

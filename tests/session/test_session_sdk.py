@@ -48,8 +48,7 @@ def test_an_operation_that_a_client_has_begun_becomes_a_job(groups: Any, signed_
     """It is watched to its end, and its reply is its value."""
     groups.resource_groups.create_or_update("tracked", {"location": "eastus"})
     signed_in.cloud.time("at-once", kinds={"group-delete": {"mode": "held"}})
-    poller = groups.resource_groups.begin_delete("tracked", polling=False)
-    job = az.track(poller, name="gone soon")
+    job = az.track(groups.resource_groups.begin_delete, "tracked", job_name="gone soon")
     assert (job.name, job.type, job.state) == ("gone soon", az.JobType.AZURE, az.JobState.RUNNING)
     before = len(signed_in.cloud.requests())
     signed_in.cloud.wait_for_requests(since=before, path_regex="operationresults", count=2, answered=True)
@@ -70,6 +69,18 @@ def test_only_pollers_of_the_contexts_own_subscription_are_tracked(groups: Any, 
         az.track(poller)
     with pytest.raises(az.InvalidInput, match="A object is no poller"):
         az.track(object())
+    with pytest.raises(az.InvalidInput, match="A poller takes no arguments"):
+        az.track(poller, "foreign")
+
+
+def test_an_operation_of_an_asynchronous_client_is_not_begun(signed_in: Home) -> None:
+    """It could not be followed."""
+
+    async def begin_nothing(**_: Any) -> None:
+        raise AssertionError
+
+    with pytest.raises(az.InvalidInput, match="Nothing was begun"):
+        az.track(begin_nothing)
 
 
 def test_a_client_class_that_needs_a_subscription_says_so(signed_in: Home) -> None:

@@ -188,5 +188,5 @@ def test_a_credential_object_that_gives_no_token_is_told_with_its_reason(quiet_h
         def get_token(self, *_: str, **__: Any) -> Any:
             raise RuntimeError("no network today\nand more")
 
-    with pytest.raises(az.SignInFailed, match=r"The Broken gives no token: no network today Nothing was saved\."):
+    with pytest.raises(az.SignInFailed, match=r"The Broken gives no token: no network today\. Nothing was saved\."):
         az.connect_az_account(credential=Broken())

@@ -13,8 +13,9 @@ from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 from uuid import uuid4
 
+from azjobs.core import errors
 from azjobs.core.context import ContextValue
-from azjobs.core.errors import JobBlocked, JobFailed, JobNotFound, RequestFailed, format_fault
+from azjobs.core.errors import JobBlocked, JobFailed, JobNotFound, Refused, RequestFailed, format_fault
 from azjobs.core.job import Job as Row
 from azjobs.core.job import PlanWork
 from azjobs.core.plan import PlannedWrite
@@ -228,6 +229,9 @@ def _result(here: Local, uuid: str) -> Any:
         return result_of(load_view(here.layout, uuid), is_shaped=False)
     except JobFailed as error:
         fault = error.fault
+        refusal = getattr(errors, fault.code, None) if fault is not None else None
+        if isinstance(refusal, type) and issubclass(refusal, Refused):  # refused on this side: nothing was sent
+            raise refusal(error.fault.message if error.fault else None) from None
         raise RequestFailed(format_fault(fault) if fault is not None else str(error), fault=fault) from None
 
 
