@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+from doc_reader import MEANWHILE, ROOT, blocks_of
 
 import azjobs as az
 from azjobs.core import errors
 from azjobs.core.errors import AzJobsError
-from doc_reader import MEANWHILE, ROOT, blocks_of
 
 PAGES = sorted([ROOT / "README.md", ROOT / "ARCHITECTURE.md", *(ROOT / "docs").rglob("*.md")])
 ERRORS_PAGE = ROOT / "docs" / "reference" / "errors.md"
@@ -67,9 +67,7 @@ def test_the_page_of_errors_is_up_to_date() -> None:
 def test_every_error_of_the_product_is_on_the_page() -> None:
     """Whether or not it is found by way of its parents."""
     page = errors_page()
-    defined = {
-        name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, AzJobsError)
-    }
+    defined = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, AzJobsError)}
     assert [name for name in sorted(defined) if not re.search(rf"^\| `(az\.)?{name}` ", page, re.MULTILINE)] == []
 
 
@@ -94,7 +92,12 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
 
 def test_everything_that_can_happen_on_a_page_happens_on_one() -> None:
     """None of the names in MEANWHILE is left over."""
-    used = {block.text for page in PAGES for block in blocks_of(page.read_text(encoding="utf-8")) if block.kind == "meanwhile"}
+    used = {
+        block.text
+        for page in PAGES
+        for block in blocks_of(page.read_text(encoding="utf-8"))
+        if block.kind == "meanwhile"
+    }
     assert used == set(MEANWHILE)
 
 

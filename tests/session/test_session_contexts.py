@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from azjobs.session import local as local_module
 from azjobs.session.contexts import resolve_context
 from azjobs.session.in_job import prepare
 from azjobs.session.profile_file import profile_file
-from conftest import MakeContext
+
+MakeContext = Callable[..., ContextValue]
 
 
 @pytest.fixture

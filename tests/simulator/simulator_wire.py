@@ -59,6 +59,9 @@ class Answer:
         return self.body["properties"]["provisioningState"]
 
 
+KEPT_ALIVE_S = 30.0  # less than the server's own 75 s
+
+
 class Wire:
     """A bare HTTPS connection to a simulator: no pipeline, no retry, so every reply is seen as it was sent."""
 
@@ -69,6 +72,7 @@ class Wire:
             self.host, context=ssl.create_default_context(cafile=endpoint["ca_file"]), timeout=20
         )
         self._token: str | None = None
+        self._used_at = time.monotonic()
 
     @property
     def sub(self) -> str:
@@ -81,6 +85,9 @@ class Wire:
 
     def raw(self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
         """Send exactly this."""
+        if time.monotonic() - self._used_at > KEPT_ALIVE_S:  # other tests came between: the server has closed it
+            self._connection.close()
+        self._used_at = time.monotonic()
         try:
             self._connection.request(method, target, body, headers or {})
             response = self._connection.getresponse()

@@ -32,7 +32,7 @@ from azjobs.core.job import Job, PlanWork, ProcessWork
 from azjobs.core.plan import check
 from azjobs.core.plans import PLANS
 from azjobs.core.secret import SecureString
-from azjobs.core.states import is_finished
+from azjobs.core.states import NotStarted, is_finished
 from azjobs.daemon.followers import Followers, changed_of
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.plain_reads import PlainReads
@@ -172,8 +172,8 @@ class Service:
         self._followers.add(connection, message.uuids)
         for uuid in message.uuids:
             job = self._runner.find(uuid) or self._store.load(uuid)
-            if job is not None:
-                connection.push(changed_of(job))
+            gone = wire.Changed(uuid, None, NotStarted(), is_removed=True)
+            connection.push(changed_of(job) if job is not None else gone)
         return wire.Ok(message.seq)
 
     async def _on_stop(self, _connection: Connection, message: wire.Stop) -> wire.Reply:

@@ -12,11 +12,11 @@ import os
 import sys
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import version
 
 import msgspec
 
 from azjobs.core.errors import InvalidInput
+from azjobs.core.version import VERSION
 
 # sys.flags and the options that set them [docs.python.org/3/using/cmdline.html]; a flag above 1 repeats its letter.
 _FLAG_OPTIONS = {
@@ -56,7 +56,7 @@ def interpreter_key() -> Interpreter:
         raise InvalidInput(
             "This Python does not know its own program (sys.executable is empty); jobs cannot run in it."
         )
-    return Interpreter(sys.executable, sys.prefix, version("azjobs"), (*_flags(), *_x_options(), *_warn_options()))
+    return Interpreter(sys.executable, sys.prefix, VERSION, (*_flags(), *_x_options(), *_warn_options()))
 
 
 def relevant_environment(environ: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:

@@ -16,10 +16,10 @@ import signal
 import site
 import socket
 import sysconfig
-from importlib.metadata import version
 from time import monotonic
 from typing import NamedTuple
 
+from azjobs.core.version import VERSION
 from azjobs.process.clib import become_subreaper
 from azjobs.process.frames import (
     PROTOCOL,
@@ -224,7 +224,7 @@ def ready() -> Ready:
     folders = {paths["purelib"], paths["platlib"]}
     if site.ENABLE_USER_SITE:
         folders.add(site.getusersitepackages())
-    return Ready(os.getpid(), PROTOCOL, version("azjobs"), tuple(sorted(folders)))
+    return Ready(os.getpid(), PROTOCOL, VERSION, tuple(sorted(folders)))
 
 
 def wait_for_job(channel: socket.socket) -> JobStart | None:

@@ -58,10 +58,7 @@ def connect_az_account(  # noqa: PLR0913 - the ways to sign in, all by name
         InvalidInput: what is needed was not said.
     """
     here = local()
-    if here.grants is not None:
-        raise Refused("A job cannot sign in: it acts in the contexts it was granted when it was submitted.")
-    if scope not in (None, "Process", "CurrentUser"):
-        raise InvalidInput(f"The scope is Process or CurrentUser, not {scope}.")
+    _check(here, scope)
     way = ways.find(
         here.layout,
         environment=environment,
@@ -129,6 +126,13 @@ def discover(here: Local) -> None:
     subscriptions = _read(here, "get-az-subscription@1", present)
     found = [replace(present, name="", subscription=_subscription(one)) for one in subscriptions]
     _save(here, found, is_saved=present.scope == USER)
+
+
+def _check(here: Local, scope: str | None) -> None:
+    if here.grants is not None:
+        raise Refused("A job cannot sign in: it acts in the contexts it was granted when it was submitted.")
+    if scope not in (None, "Process", "CurrentUser"):
+        raise InvalidInput(f"The scope is Process or CurrentUser, not {scope}.")
 
 
 def _put(here: Local, way: Way, owner: str, *, is_saved: bool) -> Way:
