@@ -229,16 +229,19 @@ class Python:
 
     def __init__(self, home: Home) -> None:
         self.home = home
+        self.command = [sys.executable, "-W", "error", "-c", "import azjobs as az\n"]
+        self.environment = {**os.environ, "AZJOBS_HOME": str(home.folder)}
 
     def __call__(self, code: str, *, timeout_s: float = DEADLINE_S, arguments: Sequence[str] = ()) -> Ended:
         """Run code, with azjobs imported as az; the end is awaited."""
+        command, body = self.command[:-1], self.command[-1] + textwrap.dedent(code)
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", "import azjobs as az\n" + textwrap.dedent(code), *arguments],
+            [*command, body, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=timeout_s,
-            env={**os.environ, "AZJOBS_HOME": str(self.home.folder)},
+            env=self.environment,
             check=False,
         )
         return Ended(done.returncode, done.stdout, done.stderr)

@@ -102,23 +102,16 @@ def settled(text: str) -> str:
     return re.sub(r"(?m)( Running .*0:00)\s+yes\s*$", r"\1", text)
 
 
-def kill_keeper(home: Home) -> None:
-    """What a restart of the machine does to secrets in memory."""
+def _restart_machine(home: Home) -> None:
+    """Do to secrets in memory what a restart does, while the resources before the virtual machine are being made."""
+    wait_until(lambda: any("virtualnetworks" in effect["resource_id"] for effect in home.cloud.effects()))
     home.kill("keeper.py")
 
 
-def begin_machine(home: Home) -> None:
-    """Wait until the resources before the machine have been begun, so that its password is still to be sent."""
-    wait_until(lambda: any("virtualnetworks" in effect["resource_id"] for effect in home.cloud.effects()))
-
-
-#: What can happen while a page is read, by the words in the page.
-MEANWHILE: dict[str, Callable[[Home], None]] = {
-    "the network takes a second": lambda home: home.cloud.time("at-once", kinds={"vnet-write": _a_second()}),
-    "the machine restarts before the password was sent": lambda home: (begin_machine(home), kill_keeper(home))[0],
-    "Azure does not answer the restart": lambda home: home.cloud.fault("/restart$", "reset-after"),
-    "web2 finds no room": lambda home: home.cloud.fault("/web2/start$", _no_room()),
-}
+def _two_more(home: Home) -> None:
+    home.add_subscriptions(
+        Production="33333333-3333-4333-8333-333333333333", Staging="22222222-2222-4222-8222-222222222222"
+    )
 
 
 def _a_second() -> dict[str, object]:
@@ -127,6 +120,16 @@ def _a_second() -> dict[str, object]:
 
 def _no_room() -> dict[str, object]:
     return {"fail_operation": {"code": "AllocationFailed", "message": "There is no room for web2."}}
+
+
+#: What can happen while a page is read, by the words in the page.
+MEANWHILE: dict[str, Callable[[Home], None]] = {
+    "the account is given Staging and Production": _two_more,
+    "the network takes a second": lambda home: home.cloud.time("at-once", kinds={"vnet-write": _a_second()}),
+    "the machine restarts before the password was sent": _restart_machine,
+    "Azure does not answer the restart": lambda home: home.cloud.fault("/restart$", "reset-after"),
+    "web2 finds no room": lambda home: home.cloud.fault("/web2/start$", _no_room()),
+}
 
 
 class Reader:

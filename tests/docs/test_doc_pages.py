@@ -21,20 +21,21 @@ _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 ERRORS_HEAD = """# Errors
 
-<!-- Made from `azjobs.core.errors` by `python tests/docs/test_doc_pages.py`; a test fails when it is not up to date. -->
+<!-- Made from `azjobs.core.errors`; a test fails when it is not up to date.
+     To make it: PYTHONPATH=tests python tests/docs/test_doc_pages.py -->
 
 Every error that azjobs raises is an `AzJobsError`, and can be caught by any name above its own.
-The shell prints its message as one sentence on stderr, and ends with its exit code; details of Azure's answer follow in \
-a line of their own.
+The shell prints its message as one sentence on stderr, and ends with its exit code.
+Details of Azure's answer follow in a line of their own.
 The meaning below is the message where nothing more is known; as a rule the message names the thing.
-A name without `az.` is caught by the one above it.
+A name without `az.` is caught by the one that it is a kind of.
 
 | error | is a | exit code | meaning |
 | --- | --- | --- | --- |
 """
 ERRORS_FOOT = """
-`JobFailed` and `RequestFailed` have a `.fault`: `code`, `message`, `target`, `http_status`, `correlation_id`, and `left`, \
-which names what was created and still exists.
+`JobFailed` and `RequestFailed` have a `.fault`, which is an `az.Fault` or None.
+It has `code`, `message`, `target`, `http_status`, `correlation_id`, and `left`: what was created and still exists.
 `JobFailed.output` is what the job had given until then.
 For a failed request the exit code is 4 where Azure answered 401 or 403, and 3 where it answered 404.
 Anything that is no `AzJobsError` is a fault of azjobs, is said to be one, and has exit code 1.
@@ -60,7 +61,7 @@ def _row(kind: type[AzJobsError]) -> str:
 
 
 def test_the_page_of_errors_is_up_to_date() -> None:
-    """After a change: python tests/docs/test_doc_pages.py"""
+    """After a change: PYTHONPATH=tests python tests/docs/test_doc_pages.py"""
     assert ERRORS_PAGE.read_text(encoding="utf-8") == errors_page()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,7 @@ README = list(blocks_of((ROOT / "README.md").read_text(encoding="utf-8")))
 
 
 @pytest.fixture
-def reader(
-    home: Home, shell: Shell, python: Python, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Reader]:
+def reader(home: Home, shell: Shell, python: Python, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
     """Somebody with an empty folder and an embedded cloud where time passes at once."""
     folder = tmp_path / "work"
     folder.mkdir()
@@ -29,8 +26,7 @@ def reader(
         del shell.environment[name]
     # What a page's own tests leave running is in the home then, and ends with it.
     shell.environment |= {"VM_PASSWORD": PASSWORD, "PYTEST_DEBUG_TEMPROOT": str(home.folder), "RUNNER_TEMP": "/none"}
-    yield Reader(home, shell, python, folder)
-    home.cloud.clear_faults()
+    return Reader(home, shell, python, folder)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

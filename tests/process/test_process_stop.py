@@ -54,8 +54,8 @@ def test_stopping_a_command_stops_what_it_started(any_site: Site) -> None:
     script = f"import subprocess, sys, time\nsubprocess.run([sys.executable, '-c', {inner!r}])\ntime.sleep(60)"
     job = any_site.command(sys.executable, "-c", script)
     wait_until(lambda: b"ready" in job.journal.read_bytes(), "the grandchild is ready")
+    wait_until(lambda: len(descendants(list_processes(), {job.pid})) == 2, "the process in between has gone")
     tree = [process.pid for process in descendants(list_processes(), {job.pid})]
-    assert len(tree) == 2
     assert stop(any_site, job, 20) is StopResult.ASKED
     assert job.end().outcome is Outcome.STOPPED
     assert is_gone([job.pid, *tree])

@@ -14,6 +14,7 @@ from azjobs.core.version import VERSION
 from azjobs.daemon.daemon import Daemon, listening_socket, protect
 from azjobs.keeper.channel import KeeperChannel
 from azjobs.keeper.errors import KeeperError, KeeperRunning
+from azjobs.keeper.folder import hold_daemon_lock
 from azjobs.keeper.handover import Handover, take_handover
 from azjobs.keeper.launch import run_folder
 from azjobs.keeper.successor import start_successor
@@ -55,8 +56,9 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("The daemon is started by its keeper. Type: azjobs daemon run\n")
         return 2
     try:
+        hold_daemon_lock(str(run_folder(home)))  # for life: its descriptor is never closed
         return asyncio.run(serve(home, handover))
-    except AzJobsError as error:
+    except (AzJobsError, KeeperError) as error:
         sys.stderr.write(f"{error}\n")
         return FAILED
 

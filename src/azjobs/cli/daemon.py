@@ -17,8 +17,8 @@ from azjobs.core.wire import DaemonStatus, Shutdown, Status
 from azjobs.keeper.launch import run_folder, running_keeper
 from azjobs.keeper.start import daemon_command, daemon_environment
 from azjobs.session.local import local
+from azjobs.session.looking import is_daemon_alive
 
-DAEMON_MODULE = b"azjobs._main.daemon"
 NO_DAEMON = "No daemon runs. The next command that needs it starts it."
 #: Guess: a service manager's keeper is to stay; 11 days is the longest wait that the system's poll takes.
 STAY_S = 1_000_000
@@ -31,7 +31,7 @@ def status(shell: Shell) -> int:
         shell: the invocation.
     """
     here = local()
-    found = here.client.ask(Status(0), DaemonStatus) if _runs(here.layout.home) else None
+    found = here.client.ask(Status(0), DaemonStatus) if is_daemon_alive(here.layout) else None
     if shell.form is Format.TABLE and shell.wishes.query is None:
         shell.write(status_text(found))
     else:
@@ -49,7 +49,7 @@ def stop(shell: Shell) -> int:
         shell: the invocation.
     """
     here = local()
-    if not _runs(here.layout.home):
+    if not is_daemon_alive(here.layout):
         shell.say(NO_DAEMON)
         return 0
     found = here.client.ask(Shutdown(0), DaemonStatus)
@@ -76,28 +76,6 @@ def run(shell: Shell) -> int:
     words = ["--run", str(folder), "--home", str(home), "--idle-s", str(STAY_S), "--start", "--"]
     words = [sys.executable, "-I", "-S", program, *words, *daemon_command(home)]
     os.execve(sys.executable, words, daemon_environment(os.environ, home))  # noqa: S606 - this very interpreter
-
-
-def _runs(home: Path) -> bool:
-    """Whether there is a daemon: to ask a keeper without one would start one.
-
-    The keeper's children tell, where the system shows them; elsewhere it is asked.
-    """
-    keeper = running_keeper(run_folder(home))
-    if keeper is None:
-        return False
-    try:
-        children = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
-    except OSError:
-        return True
-    return any(DAEMON_MODULE in _command_line(pid) for pid in children)
-
-
-def _command_line(pid: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:  # it has ended
-        return b""
 
 
 def status_json(found: DaemonStatus | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from azjobs.core import errors
@@ -32,6 +33,8 @@ def sentence_of(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, AzJobsError):
         return text
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"Something cannot be written: {error.strerror}."
     return f"{type(error).__name__}: {text or 'no more is known'}. This is a fault of azjobs: please report it."
 
 

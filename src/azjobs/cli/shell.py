@@ -28,6 +28,11 @@ class Wishes(NamedTuple):
     is_debug: bool = False
 
 
+def _nowhere() -> TextIO:
+    """Python has no stream at all where the shell closed it (`>&-`)."""
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - open as long as the process is
+
+
 class Shell:
     """Where an invocation reads and writes."""
 
@@ -42,8 +47,8 @@ class Shell:
     ) -> None:
         self.wishes = wishes
         self.stdin = stdin if stdin is not None else sys.stdin
-        self.stdout = stdout if stdout is not None else sys.stdout
-        self.stderr = stderr if stderr is not None else sys.stderr
+        self.stdout = stdout or sys.stdout or _nowhere()
+        self.stderr = stderr or sys.stderr or _nowhere()
         for stream in (self.stdout, self.stderr):
             if isinstance(stream, TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter must not stop a command

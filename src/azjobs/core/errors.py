@@ -157,6 +157,10 @@ class HomeUnusable(AzJobsError):
     """The home folder cannot be used; nothing was changed."""
 
 
+class StoreFull(HomeUnusable):
+    """The disk is full: nothing more can be recorded. Free some space; nothing was lost."""
+
+
 class StoreTooNew(HomeUnusable):
     """The store was written by a newer version of azjobs; nothing was changed."""
 

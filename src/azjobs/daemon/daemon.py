@@ -81,6 +81,7 @@ class Daemon:
             remove_files=lambda uuid: remove_files(layout.journal_file(uuid)),
         )
         self.service = Service(parts, version=version, leave=self._leaving.set)
+        self.service.on_taken = self._hold
         self.server = Server(self.service, version=version, epoch=self._store.epoch)
         self.sign_ins.on_added = self._release_signed_in
 
@@ -91,8 +92,9 @@ class Daemon:
             loop.add_signal_handler(number, self._leaving.set)
         await self.sign_ins.load()
         self.requests.start()
-        await self._recover()
         await self.sessions.load()
+        await self._recover()
+        self.sessions.forget_ended()
         await self.server.start(listening)
         loop.call_later(IDLE_S, self._leave_if_idle)
         self._keeper.closed.add_done_callback(lambda _: self._leaving.set())

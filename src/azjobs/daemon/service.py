@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,8 @@ class Service:
         self._leave = leave
         self._started_at = time.time()
         self._callers: dict[str, Connection] = {}
+        self._taking: dict[str, asyncio.Future[None]] = {}
+        self.on_taken: Callable[[], Awaitable[None]]
         self._waiting_removal: dict[str, asyncio.Future[None]] = {}
         parts.runner.on_finished.append(self._job_finished)
 
@@ -99,17 +101,38 @@ class Service:
                 asyncio.get_running_loop().call_later(CALLER_GRACE_S, self._orphaned, uuid, connection)
 
     def adopt(self, job: Job) -> None:
-        """An attached job of the daemon before: its caller may come back for it."""
-        asyncio.get_running_loop().call_later(CALLER_GRACE_S * 2, self._orphaned, job.uuid, None)
+        """An attached job of the daemon before: its caller may come back for it.
+
+        One that does not, or has not yet, finds it as a job that shows itself: its
+        result is not thrown away because a caller was slow.
+        """
+        asyncio.get_running_loop().call_later(CALLER_GRACE_S * 2, self._adopted, job.uuid)
+
+    def _adopted(self, uuid: str) -> None:
+        if uuid not in self._callers:
+            self._show(uuid)
+
+    def _show(self, uuid: str) -> None:
+        """Give an attached job, unfinished or not, its id."""
+        stored = self._runner.find(uuid) or self._store.load(uuid)
+        if stored is not None and stored.id is None:
+            shown = replace(stored, id=self._ledger.give_id(uuid).id)
+            self._runner.replace(shown)
+            self._ledger.save(shown)
 
     def _orphaned(self, uuid: str, connection: Connection | None) -> None:
         if self._callers.get(uuid) is not connection:
             return
         self._callers.pop(uuid, None)
-        job = self._runner.find(uuid)
-        if job is not None and job.id is None:
-            self._runner.replace(replace(job, id=self._ledger.give_id(uuid).id))
-        elif job is None:
+        if self._runner.find(uuid) is not None:
+            self._show(uuid)
+        else:
+            self._forget_attached(uuid)
+
+    def _forget_attached(self, uuid: str) -> None:
+        """Nobody came for the result of a call; one that was told as a job meanwhile stays."""
+        stored = self._store.load(uuid)
+        if stored is not None and stored.id is None:
             self._forget([uuid])
 
     async def serve(self, connection: Connection, message: wire.Message) -> wire.Reply:
@@ -121,6 +144,17 @@ class Service:
     # Jobs
 
     async def _on_submit(self, connection: Connection, message: wire.Submit) -> wire.Reply:
+        """Take a job, once: a client whose connection broke sends it again, perhaps while it is being taken."""
+        while (taking := self._taking.get(message.job.uuid)) is not None:
+            await asyncio.wait([taking])
+        self._taking[message.job.uuid] = done = asyncio.get_running_loop().create_future()
+        try:
+            return await self._submit(connection, message)
+        finally:
+            del self._taking[message.job.uuid]
+            done.set_result(None)
+
+    async def _submit(self, connection: Connection, message: wire.Submit) -> wire.Reply:
         known = self._runner.find(message.job.uuid) or self._store.load(message.job.uuid)
         later: list[Effect] = []
         if known is None:
@@ -132,6 +166,7 @@ class Service:
             await self._ledger.durable()
         except HomeUnusable:  # nothing of it has begun: it is as if it had not been submitted
             self._forget([known.uuid])
+            await self._forget_secrets(known)
             raise
         if later:  # the caller has its answer first: nothing of the work takes the loop's time before
             asyncio.get_running_loop().call_soon(self._runner.perform, known.uuid, later)
@@ -152,7 +187,14 @@ class Service:
         await self._sessions.add(connection.hello.session, connection.hello.leader)
         job = self._ledger.add(job, message.payload, is_attached=message.is_attached)
         self._runner.take(job)
+        if len(self._runner) == 1:
+            await self.on_taken()
         return self._runner.apply(job.uuid, Begun(self._runner.now()), later=later) or job
+
+    async def _forget_secrets(self, job: Job) -> None:
+        if isinstance(job.work, ProcessWork):
+            await self._vault.release_environment(job.work.environment)
+        await self._vault.drop_job(job.uuid)
 
     async def _prepare(self, job: Job, message: wire.Submit) -> Job:
         """Check what was submitted, and complete it with what only the daemon knows."""

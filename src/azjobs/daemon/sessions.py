@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 
 from azjobs.core.job import Job
-from azjobs.daemon.sign_ins import USER_SCOPE, SignIns
+from azjobs.daemon.sign_ins import SignIns
 from azjobs.daemon.vault import Vault
 from azjobs.process.identity import is_running, open_exit_fd
 
@@ -24,6 +24,7 @@ class Sessions:
         self._sign_ins = sign_ins
         self._jobs = jobs
         self._watched: dict[str, int] = {}
+        self._ended_sessions: set[str] = set()  # only these: a named session has no leader, and never ends by itself
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
@@ -31,24 +32,27 @@ class Sessions:
         for session, (pid, start_time) in (await self._vault.leaders()).items():
             self._watch(session, pid, start_time)
 
+    def forget_ended(self) -> None:
+        """Forget what belonged to sessions that ended while no daemon ran; once the unfinished jobs are known."""
+        for session in self._ended_sessions:
+            self._spawn(self._end(session))
+
     async def add(self, session: str, leader: tuple[int, int] | None) -> None:
         """Watch the leader of a session for which something is held."""
         if leader is not None and session not in self._watched:
-            await self._vault.put_leader(session, *leader)
             self._watch(session, *leader)
+            await self._vault.put_leader(session, *leader)
 
     def job_finished(self, _: Job) -> None:
         """A job that ended may have been the last to need the sign-ins of a session that is gone."""
-        gone = self._sign_ins.scopes() - self._watched.keys() - {USER_SCOPE}
-        if gone:
-            self._spawn(self._forget_sign_ins(gone))
+        if self._ended_sessions:
+            self._spawn(self._forget_sign_ins(set(self._ended_sessions)))
 
     def close(self) -> None:
         """Watch no more."""
         for fd in self._watched.values():
-            if fd >= 0:
-                asyncio.get_running_loop().remove_reader(fd)
-                os.close(fd)
+            asyncio.get_running_loop().remove_reader(fd)
+            os.close(fd)
         self._watched.clear()
 
     def _watch(self, session: str, pid: int, start_time: int) -> None:
@@ -56,15 +60,17 @@ class Sessions:
         if fd is None or not is_running(pid, start_time):
             if fd is not None:
                 os.close(fd)
-            self._spawn(self._end(session))
+            self._ended_sessions.add(session)
             return
+        self._ended_sessions.discard(session)
         self._watched[session] = fd
-        asyncio.get_running_loop().add_reader(fd, self._ended, session)
+        asyncio.get_running_loop().add_reader(fd, self._ended, session, fd)
 
-    def _ended(self, session: str) -> None:
-        fd = self._watched.pop(session)
+    def _ended(self, session: str, fd: int) -> None:
         asyncio.get_running_loop().remove_reader(fd)
         os.close(fd)
+        self._watched.pop(session, None)
+        self._ended_sessions.add(session)
         self._spawn(self._end(session))
 
     async def _end(self, session: str) -> None:
@@ -74,6 +80,7 @@ class Sessions:
     async def _forget_sign_ins(self, scopes: set[str]) -> None:
         needed = {context.scope for job in self._jobs() for context in (*job.grants, job.context) if context}
         for scope in scopes - needed:
+            self._ended_sessions.discard(scope)
             await self._sign_ins.drop_scope(scope)
 
     def _spawn(self, work: object) -> None:

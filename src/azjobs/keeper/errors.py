@@ -68,6 +68,10 @@ class ForeignPeer(KeeperError):
     """The daemon's socket is answered by another user's process; nothing was sent."""
 
 
+class DaemonRunning(KeeperError):
+    """Another daemon serves this home."""
+
+
 class KeeperGone(KeeperError):
     """The keeper has ended; what it held in memory is lost."""
 

@@ -14,17 +14,19 @@ import os
 import stat
 import time
 
-from azjobs.keeper.errors import FolderUnusable, KeeperRunning, LocksUnsupported, SocketPathTooLong
+from azjobs.keeper.errors import DaemonRunning, FolderUnusable, KeeperRunning, LocksUnsupported, SocketPathTooLong
 
 SOCKET_NAME = "daemon.sock"
 FAILED_NAME = "daemon.failed"
 KEEPER_LOCK_NAME = "keeper.lock"
+DAEMON_LOCK_NAME = "daemon.lock"
 START_LOCK_NAME = "start.lock"
 LOGS_NAME = "logs"
 
 #: Bytes of sun_path with its closing zero: 104 on macOS, 108 on Linux [sys/un.h]; the smaller one everywhere.
 SOCKET_PATH_LIMIT_BYTES = 104
 _LOCK_TRIES, _LOCK_RETRY_S = 5, 0.01  # a client that looks whether a keeper runs holds the lock for microseconds
+_DAEMON_LOCK_TRIES = 500  # guess: five seconds, in which a daemon that is asked to leave has left
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
 
 
@@ -128,6 +130,25 @@ def hold_keeper_lock(run_folder: str) -> int:
         time.sleep(_LOCK_RETRY_S)
     os.close(fd)
     raise KeeperRunning
+
+
+def hold_daemon_lock(run_folder: str) -> int:
+    """Take the lock that a daemon holds for life, so that everybody can see that there is one; return its descriptor.
+
+    Raises:
+        DaemonRunning: another daemon has it, and does not end.
+        LocksUnsupported, FolderUnusable: as for the keeper's.
+    """
+    path = f"{run_folder}/{DAEMON_LOCK_NAME}"
+    fd = open_private(path, os.O_RDWR)
+    for _ in range(_DAEMON_LOCK_TRIES):
+        if try_lock(fd, path):
+            os.ftruncate(fd, 0)
+            write_pid(fd)
+            return fd
+        time.sleep(_LOCK_RETRY_S)
+    os.close(fd)
+    raise DaemonRunning
 
 
 def write_pid(lock_fd: int) -> None:

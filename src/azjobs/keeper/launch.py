@@ -18,6 +18,7 @@ from pathlib import Path
 
 from azjobs.keeper.errors import DaemonFailed, FolderUnusable, ForeignPeer, KeeperRunning, StartTimedOut
 from azjobs.keeper.folder import (
+    DAEMON_LOCK_NAME,
     FAILED_NAME,
     KEEPER_LOCK_NAME,
     SOCKET_NAME,
@@ -141,7 +142,16 @@ def running_keeper(run_folder: Path) -> int | None:
     Raises:
         LocksUnsupported: the file system has no locks.
     """
-    path = run_folder / KEEPER_LOCK_NAME
+    return _holder(run_folder / KEEPER_LOCK_NAME)
+
+
+def running_daemon(run_folder: Path) -> int | None:
+    """Return the process id of the daemon that serves `run_folder`, likewise."""
+    return _holder(run_folder / DAEMON_LOCK_NAME)
+
+
+def _holder(path: Path) -> int | None:
+    """Return the process id in a lock file that is held; None when it is free, or the id is not written yet."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     except FileNotFoundError:

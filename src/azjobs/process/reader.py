@@ -22,6 +22,7 @@ from azjobs.core.journal import (
     Error,
     Information,
     Output,
+    Progress,
     Record,
     Stamp,
     TextChunk,
@@ -203,14 +204,18 @@ def receive_to_end(
 
 
 def has_unread(journal: Path) -> bool:
-    """Whether there is something of one of the streams that nobody has received."""
+    """Whether there is something to receive that nobody has received; how far the work is does not count."""
     position = load_position(companion(journal, CURSOR_SUFFIX))
     try:
         reader = JournalReader(journal, position)
     except FileNotFoundError:
         return False
     with reader:
-        return any(is_content(entry.record) for entry in reader.read(final=is_complete(journal)))
+        return any(_is_more(entry.record) for entry in reader.read(final=is_complete(journal)))
+
+
+def _is_more(record: Record) -> bool:
+    return is_content(record) and not isinstance(record, Progress)
 
 
 def text_or_data(data: bytes) -> TextChunk | DataChunk:

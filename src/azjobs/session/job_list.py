@@ -17,7 +17,7 @@ from azjobs.core.errors import InvalidInput, JobBlocked, JobNotFinished, JobNotF
 from azjobs.core.naming import matches
 from azjobs.core.states import FINISHED, JobState
 from azjobs.session.local import Local, local
-from azjobs.session.looking import find_views, is_daemon_kept, load_views, parse_state
+from azjobs.session.looking import find_views, is_daemon_alive, load_views, parse_state
 from azjobs.session.views import JobView
 from azjobs.store.reader import has_unfinished
 
@@ -241,7 +241,7 @@ def answer_job(
 
 def wake(here: Local) -> None:
     """Start a daemon where jobs are unfinished and none runs; it is not waited for."""
-    if has_unfinished(here.layout.store_file) and not is_daemon_kept(here.layout):
+    if has_unfinished(here.layout.store_file) and not is_daemon_alive(here.layout):
         here.client.wake()
 
 

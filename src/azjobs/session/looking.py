@@ -42,7 +42,7 @@ def load_views(
 
 def as_views(layout: Layout[Path], rows: list[Row]) -> list[JobView]:
     """Look at rows; whether a daemon runs matters only where one is unfinished."""
-    is_alive = all(is_finished(row.state) for row in rows) or is_daemon_kept(layout)
+    is_alive = all(is_finished(row.state) for row in rows) or is_daemon_alive(layout)
     return [JobView(row, layout, is_daemon_alive=is_alive) for row in rows]
 
 
@@ -87,6 +87,17 @@ def parse_state(text: str) -> JobState:
     if found is None:
         raise InvalidInput(f"There is no state {text}. States are {', '.join(JobState)}.")
     return found
+
+
+def is_daemon_alive(layout: Layout[Path]) -> bool:
+    """Whether a daemon runs: it holds its lock for life."""
+    from azjobs.keeper.errors import KeeperError  # noqa: PLC0415 - only where something is unfinished
+    from azjobs.keeper.launch import run_folder, running_daemon  # noqa: PLC0415 - as above
+
+    try:
+        return running_daemon(run_folder(layout.home)) is not None
+    except (KeeperError, OSError):
+        return False
 
 
 def is_daemon_kept(layout: Layout[Path]) -> bool:

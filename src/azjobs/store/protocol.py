@@ -11,17 +11,15 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from azjobs.core.context import SignInKey
-from azjobs.core.errors import AzJobsError, HomeUnusable
+from azjobs.core.errors import AzJobsError, StoreFull
 from azjobs.core.job import Job
 from azjobs.core.signin import SignIn
+
+__all__ = ["Fenced", "JobStore", "StoreFull"]
 
 
 class Fenced(AzJobsError):
     """A newer daemon has taken over this home; this one must leave without doing anything more."""
-
-
-class StoreFull(HomeUnusable):
-    """The disk is full: nothing more can be recorded. Free some space; nothing was lost."""
 
 
 class JobStore(Protocol):
