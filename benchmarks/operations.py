@@ -53,6 +53,7 @@ def _reset(endpoint: dict[str, Any]) -> None:
     cloud = ControlClient(endpoint["url"], endpoint["ca_file"])
     cloud.reset()
     cloud.time("at-once")
+    cloud.quota(10 * MACHINES)
 
 
 def _ours(az: Any, home: Path, site: Filled) -> tuple[float, float, float]:
