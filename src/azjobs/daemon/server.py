@@ -81,7 +81,6 @@ class Server:
         self._handler = handler
         self._welcome = Welcome(version, epoch, os.getpid())
         self._server: asyncio.Server | None = None
-        self.connections: set[Connection] = set()
         self.last_request_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -125,7 +124,6 @@ class Server:
                         self._spawn(self._serve(connection, message))
         finally:
             if connection is not None:
-                self.connections.discard(connection)
                 self._handler.closed(connection)
 
     async def _greet(self, message: Message, writer: asyncio.StreamWriter) -> Connection | None:
@@ -141,7 +139,6 @@ class Server:
         except AzJobsError as error:
             writer.write(format_frame(Refusal(0, type(error).__name__, str(error))))
             return None
-        self.connections.add(connection)
         connection.send(self._welcome)
         return connection
 
