@@ -11,8 +11,9 @@ import pytest
 from azure_driver import Driver
 from msgspec.structs import replace
 
-from azjobs.azure.sender import HoleUnfilled, check_subscription, fill, tenant_of
+from azjobs.azure.sender import HoleUnfilled, check_subscription, fill
 from azjobs.core.arm import Request
+from azjobs.core.claims import parse_claims, tenant_of
 from azjobs.core.context import Subscription, Tenant
 from azjobs.core.errors import WrongTarget
 
@@ -185,4 +186,4 @@ def test_a_missing_secret_is_named_and_nothing_is_sent(cloud: Any) -> None:
 )
 def test_the_tenant_of_a_token_is_its_tid_claim(token: str, tenant: str) -> None:
     """What is no token of Entra has no tenant."""
-    assert tenant_of(token) == tenant
+    assert tenant_of(parse_claims(token)) == tenant

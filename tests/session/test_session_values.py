@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import azjobs as az
+from azjobs.core.claims import account_of, parse_claims, tenant_of
 from azjobs.core.context import Account, AccountType
-from azjobs.session.claims import account_of, parse_claims, tenant_of
 
 
 def token_of(claims: Any) -> str:

@@ -46,6 +46,7 @@ MESSAGES: list[wire.Message] = [
 REPLIES: list[wire.Reply] = [
     wire.Welcome("1.0", 3, 42),
     wire.Ok(1, "Said."),
+    wire.SignedIn(1, "t-1", "o-1", Account("ana@contoso.com", AccountType.USER), "Kept in a file."),
     wire.Accepted(2, make_plan_job(id=1, state=Running(1.0))),
     wire.Result(3, [{"a": 1.5}]),
     wire.Writes(4, (PlannedWrite("create", "x", "PUT", "/r/x"),)),

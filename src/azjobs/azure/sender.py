@@ -8,8 +8,6 @@ in memory, and nowhere else; neither bodies nor tokens are ever logged.
 
 from __future__ import annotations
 
-import binascii
-from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,6 +16,7 @@ import msgspec
 
 from azjobs.azure.transport import Transport
 from azjobs.core.arm import Reply, Request
+from azjobs.core.claims import parse_claims, tenant_of
 from azjobs.core.context import ContextValue, host_of
 from azjobs.core.errors import AzJobsError, WrongTarget
 from azjobs.core.version import VERSION
@@ -137,7 +136,7 @@ def check_tenant(token: str, context: ContextValue) -> None:
     Raises:
         WrongTarget: its `tid` claim is another, or there is none.
     """
-    tenant = tenant_of(token)
+    tenant = tenant_of(parse_claims(token))
     if not tenant or tenant.lower() != context.tenant.id.lower():
         said = f"for tenant {tenant}" if tenant else "for no tenant that it names"
         raise WrongTarget(
@@ -165,19 +164,6 @@ def check_subscription(url: str, context: ContextValue) -> None:
         raise WrongTarget(
             f"The target is in subscription {plain[1]}, the context {context.name} {of_context}; nothing was sent."
         )
-
-
-def tenant_of(token: str) -> str:
-    """Return the `tid` claim of an access token, or "" when there is none; the signature is the service's to check."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return ""
-    try:
-        claims = msgspec.json.decode(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, ValueError):
-        return ""
-    tenant = claims.get("tid") if isinstance(claims, dict) else None
-    return tenant if isinstance(tenant, str) else ""
 
 
 def fill(body: Any, holes: Mapping[str, str], secrets: Mapping[str, str]) -> Any:

@@ -22,9 +22,19 @@ class AccountType(StrEnum):
     ACCESS_TOKEN = "AccessToken"  # noqa: S105 - a kind of account, not a secret
 
 
+class EnvironmentType(StrEnum):
+    """Where an environment is known from; Azure PowerShell's words."""
+
+    BUILT_IN = "Built-in"
+    DISCOVERED = "Discovered"
+    USER_DEFINED = "User-defined"
+
+
 class Environment(msgspec.Struct, frozen=True, omit_defaults=True):
     """A cloud: where its Resource Manager and its sign-in service are.
 
+    `audience`: what Resource Manager's tokens are for, where that is not its own
+    address (Azure Stack). `endpoints`: names with further addresses and suffixes.
     `ca_file` is a certificate authority to trust for these hosts only.
     `settle_s`: after how many seconds an unanswered request has either taken
     effect or never will. Azure ends a call to a provider after 60 s
@@ -37,6 +47,9 @@ class Environment(msgspec.Struct, frozen=True, omit_defaults=True):
     ca_file: str = ""
     settle_s: float = 60.0
     is_simulator: bool = False
+    type: EnvironmentType = EnvironmentType.USER_DEFINED
+    audience: str = ""
+    endpoints: tuple[tuple[str, str], ...] = ()
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -46,16 +59,27 @@ class Environment(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def scope(self) -> str:
         """The token scope of this environment's Resource Manager."""
-        return self.resource_manager_url.rstrip("/") + "/.default"
+        return (self.audience or self.resource_manager_url).rstrip("/") + "/.default"
 
 
 # Endpoints: azure-powershell-common, EnvironmentName and AzureEnvironmentConstants.
-AZURE_CLOUD = Environment("AzureCloud", "https://management.azure.com", "https://login.microsoftonline.com")
+AZURE_CLOUD = Environment(
+    "AzureCloud",
+    "https://management.azure.com",
+    "https://login.microsoftonline.com",
+    type=EnvironmentType.BUILT_IN,
+)
 AZURE_CHINA_CLOUD = Environment(
-    "AzureChinaCloud", "https://management.chinacloudapi.cn", "https://login.chinacloudapi.cn"
+    "AzureChinaCloud",
+    "https://management.chinacloudapi.cn",
+    "https://login.chinacloudapi.cn",
+    type=EnvironmentType.BUILT_IN,
 )
 AZURE_US_GOVERNMENT = Environment(
-    "AzureUSGovernment", "https://management.usgovcloudapi.net", "https://login.microsoftonline.us"
+    "AzureUSGovernment",
+    "https://management.usgovcloudapi.net",
+    "https://login.microsoftonline.us",
+    type=EnvironmentType.BUILT_IN,
 )
 BUILT_IN_ENVIRONMENTS = (AZURE_CLOUD, AZURE_CHINA_CLOUD, AZURE_US_GOVERNMENT)
 SIMULATOR_NAME = "AzureSimulator"
@@ -109,7 +133,8 @@ class ContextValue(msgspec.Struct, frozen=True, omit_defaults=True):
     """A context as data: (account, tenant, subscription, environment) and the name it goes by.
 
     `scope` names whose sign-in it uses: "user" for a saved one, else the key of
-    the session that signed in.
+    the session that signed in. `object_id`: the account's own id in the tenant, as
+    its tokens have it (claim `oid`); "" where it is not known.
     """
 
     name: str
@@ -118,6 +143,7 @@ class ContextValue(msgspec.Struct, frozen=True, omit_defaults=True):
     environment: Environment
     subscription: Subscription | None = None
     scope: str = "user"
+    object_id: str = ""
 
     @property
     def key(self) -> ContextKey:

@@ -73,6 +73,10 @@ class ContextNotFound(NotFound):
     """No such context. Type: azjobs context get"""
 
 
+class EnvironmentNotFound(NotFound):
+    """No such environment. Type: azjobs environment get"""
+
+
 class CredentialNotFound(NotFound):
     """No such named credential in this session. Type: azjobs credential get --name NAME --username USER"""
 
@@ -109,6 +113,10 @@ class AmbiguousContext(Refused):
 
 class WrongTarget(Refused):
     """The target is outside the context; nothing was sent."""
+
+
+class ResourceProtected(Refused):
+    """The target is protected; nothing was sent. Type: azjobs protection get"""
 
 
 class WaitTimedOut(AzJobsError, TimeoutError):

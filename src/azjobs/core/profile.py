@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import replace
 
-from azjobs.core.context import ContextValue, SignInKey, default_name
+from azjobs.core.context import ContextValue, Environment, SignInKey, default_name
 from azjobs.core.errors import ContextNotFound, InvalidInput
 
 FORMAT = 1  # raised when a file can no longer be read by the release before
@@ -28,6 +28,7 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     contexts: tuple[ContextValue, ...] = ()
     default: str = ""
     autosave: bool = True
+    environments: tuple[Environment, ...] = ()
 
 
 class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):

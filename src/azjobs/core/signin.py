@@ -18,7 +18,10 @@ class SignIn(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `kind` is the name of the azure-identity class; `arguments` are its keyword
     arguments that are not secret, `secret_names` those that are.
-    `is_saved`: it may be kept on disk (the description, never the secret).
+    `is_saved`: it may be kept on disk; its secrets only where a keyring protects
+    them, or `may_be_unencrypted`. `proxy`, `no_proxy` and `ca_file` are how the
+    network of whoever signed in is left: the daemon connects in their place. A
+    proxy that asks for a password is the secret "proxy" instead.
     """
 
     key: SignInKey
@@ -27,3 +30,7 @@ class SignIn(msgspec.Struct, frozen=True, omit_defaults=True):
     arguments: dict[str, Any] = {}
     secret_names: tuple[str, ...] = ()
     is_saved: bool = False
+    may_be_unencrypted: bool = False
+    proxy: str = ""
+    no_proxy: str = ""
+    ca_file: str = ""

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from azjobs.core.context import ContextValue, SignInKey
+from azjobs.core.context import Account, ContextValue, SignInKey
 from azjobs.core.errors import Fault
 from azjobs.core.job import Job
 from azjobs.core.plan import PlannedWrite
@@ -230,6 +230,19 @@ class Ok(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
     text: str = ""
 
 
+class SignedIn(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
+    """A sign-in gave a token and is kept; what the token says of whose it is, each "" where it does not tell.
+
+    `text` is a warning to pass on, as where its secret is kept.
+    """
+
+    seq: int
+    tenant: str = ""
+    object_id: str = ""
+    account: Account | None = None
+    text: str = ""
+
+
 class Accepted(msgspec.Struct, tag=True, frozen=True):
     """The job is durable; `job` is as it was taken, with its id."""
 
@@ -302,7 +315,9 @@ class Changed(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
     is_removed: bool = False
 
 
-Reply = Welcome | Ok | Accepted | Result | Writes | Token | CredentialNames | DaemonStatus | Refusal | Changed
+Reply = (
+    Welcome | Ok | SignedIn | Accepted | Result | Writes | Token | CredentialNames | DaemonStatus | Refusal | Changed
+)
 
 T = TypeVar("T")
 

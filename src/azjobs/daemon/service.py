@@ -17,6 +17,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from azjobs.core import wire
+from azjobs.core.claims import account_of, object_id_of, parse_claims, tenant_of
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import (
     ContextNotGranted,
@@ -333,9 +334,10 @@ class Service:
     async def _on_putsignin(self, connection: Connection, message: wire.PutSignIn) -> wire.Reply:
         self._refuse_jobs(connection)
         secrets = {name: one.reveal() for name, one in message.secrets.items()}
-        await self._sign_ins.add(message.sign_in, secrets, message.scope)
+        token = await self._sign_ins.add(message.sign_in, secrets, message.scope)
         await self._sessions.add(connection.hello.session, connection.hello.leader)
-        return wire.Ok(message.seq)
+        claims = parse_claims(token.token)
+        return wire.SignedIn(message.seq, tenant_of(claims), object_id_of(claims), account_of(claims))
 
     async def _on_dropsignin(self, connection: Connection, message: wire.DropSignIn) -> wire.Reply:
         self._refuse_jobs(connection)

@@ -36,8 +36,8 @@ class SignIns:
         for held in await self._vault.sign_ins():
             self._held[held.scope, held.sign_in.key] = held
 
-    async def add(self, sign_in: SignIn, secrets: dict[str, str], scope: str) -> None:
-        """Keep a sign-in after it has really given a token.
+    async def add(self, sign_in: SignIn, secrets: dict[str, str], scope: str) -> Token:
+        """Keep a sign-in after it has really given a token; returns that token.
 
         Raises:
             SignInFailed: the sign-in service refused it; nothing is kept, and an earlier one stays.
@@ -46,7 +46,7 @@ class SignIns:
         held = HeldSignIn(sign_in, secrets, scope)
         trial = f"{scope}?"  # apart from the one in use, which stays if this one is refused
         try:
-            await self._fetch(held, sign_in.environment.scope, owner=trial)
+            token = await self._fetch(held, sign_in.environment.scope, owner=trial)
         finally:
             self._broker.forget(sign_in.key, trial)
         await self._vault.put_sign_in(held)
@@ -56,6 +56,7 @@ class SignIns:
             self._store.save_sign_in(scope, sign_in)
             self._store.commit()
         self.on_added()
+        return token
 
     async def drop(self, scope: str, key: SignInKey) -> None:
         """Forget a sign-in."""

@@ -12,6 +12,7 @@ import inspect
 import io
 import pickle
 from collections.abc import Callable, Mapping, Sequence
+from types import CodeType
 from typing import Any
 
 import cloudpickle
@@ -23,6 +24,7 @@ Resolve = Callable[[str], object]
 
 # Every class of these modules holds a credential, a token, or a client that holds one.
 _CREDENTIAL_MODULES = ("azure.identity", "azure.core.credentials", "azure.core.pipeline", "msal")
+_NO_FILE = "<dynamic-code>"  # cloudpickle's own name for it
 
 
 class CannotKeep(AzJobsError):
@@ -86,6 +88,13 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ships 
                 "Pass the context instead."
             )
         return name
+
+    def reducer_override(self, obj: object) -> Any:
+        """Keep the file of a function's code, which cloudpickle 3.1.3 leaves out: tracebacks of jobs show its lines."""
+        if isinstance(obj, CodeType):
+            rebuild, parts = self.dispatch_table[CodeType](obj)
+            return rebuild, tuple(obj.co_filename if part == _NO_FILE else part for part in parts)
+        return super().reducer_override(obj)
 
 
 def _dump(value: object, persistent: Persistent) -> bytes:

@@ -25,7 +25,7 @@ from azjobs.session.session_file import FileSession, MemorySession, NoSession, S
 if TYPE_CHECKING:
     from azjobs.session.client import Client
     from azjobs.session.listener import Listener
-    from azjobs.session.whole_file import WholeFile
+    from azjobs.store.whole_file import WholeFile
 
 
 class Grants:

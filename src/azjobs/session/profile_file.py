@@ -6,7 +6,7 @@ from pathlib import Path
 
 from azjobs.core.layout import Layout
 from azjobs.core.profile import FORMAT, Profile
-from azjobs.session.whole_file import WholeFile
+from azjobs.store.whole_file import WholeFile
 
 
 def profile_file(layout: Layout[Path]) -> WholeFile[Profile]:

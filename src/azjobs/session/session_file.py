@@ -20,7 +20,7 @@ from azjobs.core.layout import Layout
 from azjobs.core.profile import FORMAT, SessionState
 from azjobs.process.identity import is_running
 from azjobs.session.identity import SessionIdentity, named
-from azjobs.session.whole_file import WholeFile
+from azjobs.store.whole_file import WholeFile
 
 JOB_PREFIX = "job-"  # of the session inside a command's job
 KEEP_S = 86_400.0  # guess: a job's file is written just before the job exists; after a day it should be there

@@ -12,10 +12,9 @@ from azjobs.core.errors import ContextNotFound, InvalidInput, NotSignedIn, Refus
 from azjobs.core.profile import MOST_CONTEXTS, Profile, SessionState
 from azjobs.core.secret import Credential
 from azjobs.core.signin import SignIn
-from azjobs.core.wire import DropSignIn, GetToken, Ok, PutSignIn, Read, Result, Token
+from azjobs.core.wire import DropSignIn, Ok, PutSignIn, Read, Result, SignedIn
 from azjobs.session import ways
 from azjobs.session.autosave import is_autosave_on
-from azjobs.session.claims import parse_claims, tenant_of
 from azjobs.session.context import Context
 from azjobs.session.contexts import Scope, current_value
 from azjobs.session.local import Local, local
@@ -137,15 +136,11 @@ def _check(here: Local, scope: str | None) -> None:
 
 def _put(here: Local, way: Way, owner: str, *, is_saved: bool) -> Way:
     """Keep the sign-in with the daemon, which tries it; returns the way with its tenant's id in place of a domain."""
-    here.client.ask(PutSignIn(0, _sign_in(way, is_saved=is_saved), dict(way.secrets), owner), Ok)
-    if way.has_tenant_id:
+    signed_in = here.client.ask(PutSignIn(0, _sign_in(way, is_saved=is_saved), dict(way.secrets), owner), SignedIn)
+    if way.has_tenant_id or not signed_in.tenant:
         return way
-    token = here.client.ask(GetToken(0, _provisional(way, owner)), Token)
-    tenant_id = tenant_of(parse_claims(token.token.reveal()))
-    if not tenant_id:
-        return way
-    settled = way.in_tenant(tenant_id)
-    here.client.ask(PutSignIn(0, _sign_in(settled, is_saved=is_saved), dict(way.secrets), owner), Ok)
+    settled = way.in_tenant(signed_in.tenant)
+    here.client.ask(PutSignIn(0, _sign_in(settled, is_saved=is_saved), dict(way.secrets), owner), SignedIn)
     _drop(here, _key(way), owner)
     return settled
 

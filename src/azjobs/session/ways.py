@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
+from azjobs.core.claims import account_of, parse_claims, tenant_of
 from azjobs.core.context import (
     BUILT_IN_ENVIRONMENTS,
     SIMULATOR_NAME,
@@ -24,7 +25,6 @@ from azjobs.core.context import (
 from azjobs.core.errors import DaemonUnavailable, InvalidInput, SignInFailed
 from azjobs.core.layout import Layout
 from azjobs.core.secret import Credential, SecureString
-from azjobs.session.claims import account_of, parse_claims, tenant_of
 from azjobs.session.named_secret import NamedSecret
 
 HOW = (

@@ -46,6 +46,11 @@ def tenant_of(claims: dict[str, Any]) -> str:
     return _text(claims, "tid")
 
 
+def object_id_of(claims: dict[str, Any]) -> str:
+    """Return the account's object id in the tenant that gave a token, or ""."""
+    return _text(claims, "oid")
+
+
 def _text(claims: dict[str, Any], name: str) -> str:
     value = claims.get(name)
     return value if isinstance(value, str) else ""
