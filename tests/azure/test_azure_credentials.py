@@ -193,7 +193,7 @@ def test_a_credential_kept_differently_by_another_version_is_refused() -> None:
 def test_what_cannot_be_built_is_refused_without_its_secret() -> None:
     """Unknown kinds, missing secrets and arguments that azure-identity refuses are sentences."""
     described, _ = sign_in_of(az.ClientSecretCredential(TENANT, CLIENT, "s3cret-s3cret"))
-    with pytest.raises(SignInFailed, match="come later"):
+    with pytest.raises(SignInFailed, match="does not know the way to sign in"):
         build(replace(described, kind="QuantumCredential"), {})
     with pytest.raises(SignInFailed, match="needs client_secret again"):
         build(described, {})

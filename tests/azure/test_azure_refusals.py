@@ -22,7 +22,7 @@ def said(text: str, *, is_network: bool = False) -> Exception:
         ("AADSTS700016: Application not found.", "There is no application app in tenant contoso"),
         ("AADSTS90002: Tenant not found.", "There is no tenant contoso"),
         ("Unable to get authority configuration for https://x/y", "There is no tenant contoso"),
-        ("AADSTS50076: you must use multi-factor authentication", "app must prove itself by a second factor"),
+        ("AADSTS50076: you must use multi-factor authentication", "app must prove itself to tenant contoso"),
         ("AADSTS50079: enrol", "app must first register a second factor"),
         ("AADSTS50057: disabled", "app is disabled"),
         ("AADSTS999999: Something new.", "The sign-in of app was refused: AADSTS999999: Something new."),

@@ -12,18 +12,19 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
 from azjobs.azure.credentials import Credential, build
-from azjobs.azure.refusals import SignInUnavailable, explain
+from azjobs.azure.refusals import SignInUnavailable, explain, retry_after_s
 from azjobs.core.context import SignInKey
+from azjobs.core.errors import SignInFailed
 from azjobs.core.signin import SignIn
 
-THREADS = 4  # guess: sign-ins of different accounts do not wait for each other; a fetch takes some 100 ms
+THREADS = 16  # guess: sign-ins of different accounts do not wait for each other, even where some hang
 # MSAL hands out its own cached token until five minutes before the end: asking it earlier brings nothing new.
 LONGEST_MARGIN_S = 290.0
 MARGIN_SHARE = 0.1  # guess: of a short token's life
@@ -49,7 +50,22 @@ class _Kept(msgspec.Struct, frozen=True):
     renew_at: float
 
 
+async def _nothing() -> None:
+    pass
+
+
+_Known = tuple[SignInKey, str, str]  # sign-in, owner, description
 _CacheKey = tuple[SignInKey, str, str, str, str]  # sign-in, owner, description, scope, claims
+
+
+class _Ask(NamedTuple):
+    """One fetch from Entra."""
+
+    key: _CacheKey
+    sign_in: SignIn
+    secrets: FetchSecrets
+    build: Build
+    on_fetched: Callable[[], Awaitable[None]]
 
 
 class TokenBroker:
@@ -67,18 +83,29 @@ class TokenBroker:
         self._clock = clock
         self._chance = chance
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sign-in")
-        self._credentials: dict[tuple[SignInKey, str, str], Credential] = {}
+        self._credentials: dict[_Known, Credential] = {}
+        self._throttled: dict[_Known, tuple[float, SignInUnavailable]] = {}  # until when, and what was said
         self._kept: dict[_CacheKey, _Kept] = {}
         self._fetches: dict[_CacheKey, asyncio.Task[Token]] = {}
 
     async def fetch(
-        self, sign_in: SignIn, scope: str, *, secrets: FetchSecrets, owner: str = "", claims: str = ""
+        self,
+        sign_in: SignIn,
+        scope: str,
+        *,
+        secrets: FetchSecrets,
+        owner: str = "",
+        claims: str = "",
+        build: Build | None = None,
+        on_fetched: Callable[[], Awaitable[None]] = _nothing,
     ) -> Token:
         """Return a token for `scope` that is good for a while, from the cache or from Entra.
 
         `secrets` is awaited only when the credential must be built. `owner` tells
         sign-ins of the same account apart that were made by different sessions.
         Many askers at once cause one fetch; one who goes away does not stop it.
+        `build` makes the credential where it needs more than its description;
+        `on_fetched` is awaited after each fetch from Entra, whoever still waits.
 
         Raises:
             SignInFailed: refused; asking again does not help.
@@ -91,7 +118,8 @@ class TokenBroker:
             return kept.token
         fetch = self._fetches.get(key)
         if fetch is None:
-            fetch = asyncio.create_task(self._renew(key, sign_in, secrets))
+            ask = _Ask(key, sign_in, secrets, build or self._build, on_fetched)
+            fetch = asyncio.create_task(self._renew(ask))
             self._fetches[key] = fetch
             fetch.add_done_callback(partial(self._fetched, key))
         return await asyncio.shield(fetch)
@@ -104,6 +132,8 @@ class TokenBroker:
             del self._fetches[fetched]  # it goes on for those who wait, and leaves nothing behind
         for known in [k for k in self._credentials if k[0] == key and owner in (None, k[1])]:
             self._drop(known)
+        for known in [k for k in self._throttled if k[0] == key and owner in (None, k[1])]:
+            del self._throttled[known]
 
     async def close(self) -> None:
         """End the fetches under way and close every credential."""
@@ -116,12 +146,17 @@ class TokenBroker:
         self._kept.clear()
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=False)
 
-    async def _renew(self, key: _CacheKey, sign_in: SignIn, secrets: FetchSecrets) -> Token:
+    async def _renew(self, ask: _Ask) -> Token:
+        key = ask.key
+        kept = self._kept.get(key)
         try:
-            token = await self._ask(key, sign_in, secrets)
+            token = await self._ask(ask)
+            if kept is not None and token == kept.token and self._is_ending(token):
+                # The credential has a cache of its own, and gives from it to the last second: a new one has none.
+                self._drop(key[:3])
+                token = await self._ask(ask)
         except SignInUnavailable:
-            kept = self._kept.get(key)
-            if kept is not None and self._clock() < kept.token.expires_at - STILL_GOOD_S:
+            if kept is not None and not self._is_ending(kept.token):
                 return kept.token
             raise
         now = self._clock()
@@ -130,24 +165,29 @@ class TokenBroker:
             self._kept[key] = _Kept(token, token.expires_at - margin_s)
         return token
 
-    async def _ask(self, key: _CacheKey, sign_in: SignIn, secrets: FetchSecrets) -> Token:
-        known = key[:3]
+    def _is_ending(self, token: Token) -> bool:
+        return self._clock() >= token.expires_at - STILL_GOOD_S
+
+    async def _ask(self, ask: _Ask) -> Token:
+        known = ask.key[:3]
+        until, said = self._throttled.get(known, (0.0, None))
+        if said is not None and self._clock() < until:
+            raise SignInUnavailable(str(said), delay_s=until - self._clock())
         credential = self._credentials.get(known)
         if credential is None:
-            credential = self._build(sign_in, await secrets())
-            if self._is_wanted(key):
+            credential = ask.build(ask.sign_in, await ask.secrets())
+            if self._is_wanted(ask.key):
                 self._credentials[known] = credential
-        answer = await asyncio.get_running_loop().run_in_executor(self._pool, _get_token, credential, key[3], key[4])
+        scope, claims = ask.key[3:]
+        answer = await asyncio.get_running_loop().run_in_executor(self._pool, _get_token, credential, scope, claims)
+        await ask.on_fetched()
         if isinstance(answer, AccessToken):
             return Token(answer.token, float(answer.expires_on))
-        failure = explain(
-            str(getattr(answer, "message", answer)),
-            account=sign_in.key.account,
-            tenant=sign_in.key.tenant,
-            is_network=_is_network(answer),
-        )
+        failure = _as_failure(answer, ask.sign_in)
         if not isinstance(failure, SignInUnavailable):
             self._drop(known)  # built with a secret that may be wrong; next time it is asked for again
+        elif failure.delay_s > 0:
+            self._throttled[known] = (self._clock() + failure.delay_s, failure)
         raise failure
 
     def _is_wanted(self, key: _CacheKey) -> bool:
@@ -160,7 +200,7 @@ class TokenBroker:
         if not fetch.cancelled():
             fetch.exception()  # told to whoever asked; nobody may be left to ask
 
-    def _drop(self, known: tuple[SignInKey, str, str]) -> None:
+    def _drop(self, known: _Known) -> None:
         close = getattr(self._credentials.pop(known, None), "close", None)
         if close is not None:
             self._pool.submit(close)
@@ -173,6 +213,20 @@ def _get_token(credential: Credential, scope: str, claims: str) -> AccessToken |
     except Exception as problem:  # noqa: BLE001 - a credential is other people's code, and a job must end in a sentence
         problem.__traceback__ = None
         return problem
+
+
+def _as_failure(answer: Exception, sign_in: SignIn) -> SignInFailed | SignInUnavailable:
+    if isinstance(answer, SignInFailed | SignInUnavailable):  # of a credential of our own
+        return answer
+    response = getattr(answer, "response", None)
+    return explain(
+        str(getattr(answer, "message", answer)),
+        account=sign_in.key.account,
+        tenant=sign_in.key.tenant,
+        is_network=_is_network(answer),
+        status=int(getattr(response, "status_code", None) or 0),
+        delay_s=retry_after_s(getattr(response, "headers", None) or {}),
+    )
 
 
 def _is_network(problem: BaseException | None) -> bool:

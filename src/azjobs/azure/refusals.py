@@ -7,6 +7,7 @@ No sentence holds a token or a secret, whatever Entra's own text says.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from azjobs.core.errors import AzJobsError, SignInFailed
 
@@ -27,22 +28,49 @@ _SENTENCES = {
     "50034": "There is no account {account} in tenant {tenant}.",
     "50126": "The user name or password of {account} is wrong.",
     "50057": "{account} is disabled.",
-    "50076": "{account} must prove itself by a second factor, which needs a person: sign in by az login.",
-    "50079": "{account} must first register a second factor, which needs a person: sign in by az login.",
+    "50076": "{account} must prove itself to tenant {tenant} by a second factor, which needs a person.",
+    "50079": "{account} must first register a second factor in tenant {tenant}, which needs a person.",
+    "50158": "Tenant {tenant} asks {account} for a further proof, which needs a person.",
+    "50020": "{account} is not known in tenant {tenant}.",
+    "50053": "{account} is locked after too many tries with a wrong password.",
+    "50078": "The second factor of {account} has expired, and must be shown again by a person.",
+    "50132": "The sign-in of {account} was withdrawn, as after a change of password.",
+    "53000": "Tenant {tenant} asks {account} for a device that it manages.",
+    "65001": "Nobody has consented that {account} is signed in through this application in tenant {tenant}.",
+    "70021": "Tenant {tenant} trusts no federated credential that fits the one which {account} showed.",
+    "70043": "The sign-in of {account} has expired by a policy of tenant {tenant}.",
+    "700003": "The device on which {account} signed in is no longer known.",
+    "700084": "The sign-in of {account} has expired: a single page application's lasts a day.",
+    "700211": "Tenant {tenant} trusts no federated credential of the issuer that {account} showed.",
+    "700213": "Tenant {tenant} trusts no federated credential of the subject that {account} showed.",
     "50173": "The sign-in of {account} was withdrawn, as after a change of password.",
     "700082": "The sign-in of {account} has expired after a time without use.",
     "53003": "A conditional access policy keeps {account} out.",
     "500011": "Tenant {tenant} does not know the service that a token was asked for.",
 }
+LONGEST_PAUSE_S = 300.0  # guess: whoever asks to be left alone for longer is asked again after this
+_TOO_MANY, _BROKEN = 429, 500  # HTTP
 _LATER = frozenset({"90033", "90012", "50196", "90055"})  # overloaded, timed out, too many requests in a loop
 
 
 class SignInUnavailable(AzJobsError):
-    """The sign-in service cannot be reached or is overloaded just now; trying again later can help."""
+    """The sign-in service cannot be reached or is overloaded just now; trying again later can help.
+
+    `delay_s`: how long it asked to be left alone, 0 when it did not say.
+    """
+
+    def __init__(self, message: str, *, delay_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.delay_s = delay_s
 
 
-def explain(text: str, *, account: str, tenant: str, is_network: bool = False) -> SignInFailed | SignInUnavailable:
-    """Return the error that stands for what azure-identity said; `is_network`: no answer came at all."""
+def explain(
+    text: str, *, account: str, tenant: str, is_network: bool = False, status: int = 0, delay_s: float = 0.0
+) -> SignInFailed | SignInUnavailable:
+    """Return the error that stands for what azure-identity said.
+
+    `is_network`: no answer came at all; `status` and `delay_s`: of the HTTP answer, its Retry-After.
+    """
     if is_network:
         return SignInUnavailable(f"The sign-in service cannot be reached: {clean(text)}")
     found = _CODE.search(text)
@@ -50,13 +78,26 @@ def explain(text: str, *, account: str, tenant: str, is_network: bool = False) -
     # Only a tenant's address that answers with an error leads here; one that does not answer is `is_network`.
     if not code and "Unable to get authority configuration" in text:
         code = "90002"
-    if code in _LATER or re.search(r"HTTP Error: (429|5\d\d)", text):
-        return SignInUnavailable(f"The sign-in service is overloaded{_named(code)}: {clean(text)}")
+    if status == _TOO_MANY or (not code and re.search(r"HTTP Error: 429", text)):
+        wait = f" It asked to wait {delay_s:g} s." if delay_s else ""
+        return SignInUnavailable(f"The sign-in service asks for fewer sign-ins{_named(code)}.{wait}", delay_s=delay_s)
+    if code in _LATER or status >= _BROKEN or re.search(r"HTTP Error: 5\d\d", text):
+        problem = f"The sign-in service is overloaded{_named(code)}: {clean(text)}"
+        return SignInUnavailable(problem, delay_s=delay_s)
     if code in _SENTENCES:
         sentence = _SENTENCES[code].format(account=account or "this account", tenant=tenant or "this one")
         sentence = sentence if account else sentence[0].upper() + sentence[1:]
         return SignInFailed(f"{sentence}{_named(code)} {CONNECT}")
     return SignInFailed(f"The sign-in of {account or 'this account'} was refused: {clean(text)} {CONNECT}")
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float:
+    """Return for how many seconds a service asks to be left alone [RFC 9110]; 0 when it does not say."""
+    text = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    try:
+        return min(max(0.0, float(text)), LONGEST_PAUSE_S)
+    except ValueError:
+        return 0.0
 
 
 def clean(text: str) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from azjobs.azure.route import Route
 from azjobs.azure.transport import Transport
 from azjobs.core.arm import Reply, Request
 from azjobs.core.claims import parse_claims, tenant_of
@@ -49,12 +50,14 @@ class Sender:
         secrets: Mapping[str, str],
         *,
         condition: bool = False,
+        route: Route | None = None,
         client_request_id: str = "",
         correlation_id: str = "",
     ) -> tuple[Reply, str]:
         """Send a request and return the reply and the absolute address it came from.
 
         `condition`: only if the resource does not exist yet (If-None-Match: *).
+        `route`: the way of whoever signed in; the context's own authority when not given.
 
         Raises:
             WrongTarget: it would go elsewhere than the context says; nothing was sent.
@@ -75,14 +78,19 @@ class Sender:
         if body is not None:
             content = msgspec.json.encode(body)
             headers["content-type"] = "application/json"
-        ca_file = context.environment.ca_file
-        reply = await self._transport.send(
-            request.method, url, headers, content, timeout_s=REQUEST_TIMEOUT_S, ca_file=ca_file
-        )
+        way = _way(route, context)
+        reply = await self._transport.send(request.method, url, headers, content, timeout_s=REQUEST_TIMEOUT_S, **way)
         return reply, url
 
     async def poll(
-        self, url: str, context: ContextValue, token: str, *, client_request_id: str = "", correlation_id: str = ""
+        self,
+        url: str,
+        context: ContextValue,
+        token: str,
+        *,
+        route: Route | None = None,
+        client_request_id: str = "",
+        correlation_id: str = "",
     ) -> tuple[Reply, str]:
         """GET a status record or a resource; `url` is absolute, or a path of the context's Resource Manager.
 
@@ -94,8 +102,8 @@ class Sender:
         url = absolute(url, context)
         check_host(url, context)
         headers = self._headers(token, client_request_id, correlation_id)
-        ca_file = context.environment.ca_file
-        reply = await self._transport.send("GET", url, headers, None, timeout_s=POLL_TIMEOUT_S, ca_file=ca_file)
+        way = _way(route, context)
+        reply = await self._transport.send("GET", url, headers, None, timeout_s=POLL_TIMEOUT_S, **way)
         return reply, url
 
     def _headers(self, token: str, client_request_id: str, correlation_id: str) -> dict[str, str]:
@@ -106,6 +114,11 @@ class Sender:
         if correlation_id:
             headers["x-ms-correlation-request-id"] = correlation_id
         return headers
+
+
+def _way(route: Route | None, context: ContextValue) -> dict[str, str]:
+    taken = route or Route(ca_file=context.environment.ca_file)
+    return {"ca_file": taken.ca_file, "proxy": taken.proxy}
 
 
 def absolute(path: str, context: ContextValue) -> str:

@@ -51,11 +51,13 @@ class Transport(Protocol):
         *,
         timeout_s: float,
         ca_file: str = "",
+        proxy: str = "",
     ) -> Reply:
         """Send one request, once, and return the reply.
 
         `url` is absolute and encoded; `timeout_s` counts from the moment there is
-        a connection; `ca_file` is the only authority to trust, "" for the system's.
+        a connection; `ca_file` is the only authority to trust, "" for the system's;
+        `proxy` is the address of a proxy to tunnel through.
 
         Raises:
             Unsent: nothing was sent.
@@ -66,8 +68,8 @@ class Transport(Protocol):
 class AiohttpTransport:
     """The transport over aiohttp: one pool of connections, one TLS context for each authority."""
 
-    def __init__(self, *, connections: int = MOST_CONNECTIONS, trust_env: bool = False) -> None:
-        """`trust_env`: take proxies from the environment; must be made inside a running event loop."""
+    def __init__(self, *, connections: int = MOST_CONNECTIONS) -> None:
+        """Must be made inside a running event loop."""
         tracing = aiohttp.TraceConfig(trace_config_ctx_factory=_context)  # type: ignore[arg-type]  # any callable will do
         tracing.on_connection_create_end.append(_on_connected)
         tracing.on_connection_reuseconn.append(_on_connected)
@@ -76,7 +78,6 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
             trace_configs=[tracing],
-            trust_env=trust_env,
         )
         self._contexts: dict[tuple[str, int, int], ssl.SSLContext] = {}
 
@@ -89,13 +90,14 @@ class AiohttpTransport:
         *,
         timeout_s: float,
         ca_file: str = "",
+        proxy: str = "",
     ) -> Reply:
         """Send one request, once; see `Transport.send`."""
         target = URL(url, encoded=True)
         if target.scheme != "https" or not target.host:
             raise Unsent("Only https addresses are spoken to.")
         tls = self._tls(ca_file)
-        attempt = _Attempt(timeout_s)
+        attempt = _Attempt(timeout_s, proxy)
         try:
             async with asyncio.timeout(None) as attempt.deadline:
                 return await self._exchange(method, target, headers, body, tls, attempt)
@@ -126,6 +128,7 @@ class AiohttpTransport:
             ssl=tls,
             allow_redirects=False,
             middlewares=(attempt.only_once,),
+            proxy=attempt.proxy or None,
             trace_request_ctx=attempt,
         )
         async with request as response:
@@ -147,7 +150,8 @@ class AiohttpTransport:
 class _Attempt:
     """How far one request has come."""
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, proxy: str) -> None:
+        self.proxy = proxy
         self.timeout_s = timeout_s
         self.is_begun = False
         self.is_connected = False
@@ -209,7 +213,8 @@ def _decoded(content: bytes) -> Any:
 
 def _as_failure(target: URL, attempt: _Attempt, why: str, problem: Exception) -> Unsent | Unanswered:
     # A connection that failed never carried the request, even where another one was made and lost before.
-    is_unsent = not attempt.is_connected or isinstance(problem, aiohttp.ClientConnectorError)
+    never = aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError
+    is_unsent = not attempt.is_connected or isinstance(problem, never)
     return (Unsent if is_unsent else Unanswered)(f"{target.host}:{target.port} {why}.")
 
 
@@ -217,6 +222,12 @@ def _why(problem: Exception) -> str:
     match problem:
         case aiohttp.ClientConnectorCertificateError():
             return "shows a certificate that is not trusted"
+        case aiohttp.ClientProxyConnectionError(os_error=error):
+            return f"cannot be reached: its proxy does not answer ({error.strerror or type(error).__name__})"
+        case aiohttp.ClientHttpProxyError(status=407):
+            return "cannot be reached: the proxy asks for a user name and a password"
+        case aiohttp.ClientHttpProxyError(status=status):
+            return f"cannot be reached: the proxy refused to connect (HTTP {status})"
         case aiohttp.ClientConnectorDNSError():
             return "is a name that cannot be resolved"
         case aiohttp.ClientConnectorError(os_error=error):

@@ -30,6 +30,11 @@ class Layout(Generic[P]):
         return self.home / "contexts.json"
 
     @property
+    def safe_file(self) -> P:
+        """The secrets of saved sign-ins that no keyring protects: JSON; there only while there are some."""
+        return self.home / "sign-ins.json"
+
+    @property
     def sessions_folder(self) -> P:
         """One JSON file a session: its current context and its own contexts, without secrets."""
         return self.home / "sessions"

@@ -29,6 +29,7 @@ from azjobs.daemon.records import JournalRecords
 from azjobs.daemon.recovery import Fate, fate_of
 from azjobs.daemon.requests import Exchange, RequestRunner
 from azjobs.daemon.runner import Runner
+from azjobs.daemon.safe import Safe
 from azjobs.daemon.server import Server
 from azjobs.daemon.service import Parts, Service
 from azjobs.daemon.sessions import Sessions
@@ -59,7 +60,7 @@ class Daemon:
         self.vault = Vault(keeper)
         self.transport = AiohttpTransport()
         self.broker = TokenBroker()
-        self.sign_ins = SignIns(self.vault, self._store, self.broker)
+        self.sign_ins = SignIns(self.vault, self._store, self.broker, Safe(layout.safe_file))
         self.sessions = Sessions(self.vault, self.sign_ins, lambda: list(self.runner))
         exchange = Exchange(Sender(self.transport), self.sign_ins, Budgets(), self.runner)
         self.requests = RequestRunner(self.runner, self.ledger, self.vault, exchange)

@@ -120,10 +120,11 @@ class Exchange:
             "client_request_id": str(uuid5(NAMESPACE_URL, f"{correlation_id}/{effect.call}")),
             "correlation_id": correlation_id,
         }
+        route = self._sign_ins.route(context)
         if isinstance(effect, ReadUrl):
-            return await self._sender.poll(effect.url, context, token.token, **ids)
+            return await self._sender.poll(effect.url, context, token.token, route=route, **ids)
         condition = effect.is_conditional
-        return await self._sender.send(request, context, token.token, secrets, condition=condition, **ids)
+        return await self._sender.send(request, context, token.token, secrets, condition=condition, route=route, **ids)
 
 
 def _budget_keys(effect: SendRequest | ReadUrl, request: Request, context: ContextValue) -> tuple[BudgetKey, ...]:

@@ -334,10 +334,11 @@ class Service:
     async def _on_putsignin(self, connection: Connection, message: wire.PutSignIn) -> wire.Reply:
         self._refuse_jobs(connection)
         secrets = {name: one.reveal() for name, one in message.secrets.items()}
-        token = await self._sign_ins.add(message.sign_in, secrets, message.scope)
+        added = await self._sign_ins.add(message.sign_in, secrets, message.scope)
         await self._sessions.add(connection.hello.session, connection.hello.leader)
-        claims = parse_claims(token.token)
-        return wire.SignedIn(message.seq, tenant_of(claims), object_id_of(claims), account_of(claims))
+        claims = parse_claims(added.token.token)
+        who = (tenant_of(claims), object_id_of(claims), account_of(claims))
+        return wire.SignedIn(message.seq, *who, text=added.warning)
 
     async def _on_dropsignin(self, connection: Connection, message: wire.DropSignIn) -> wire.Reply:
         self._refuse_jobs(connection)

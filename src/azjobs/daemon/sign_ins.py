@@ -1,67 +1,95 @@
 """Which sign-in gives a context its tokens, and what happens when it is not there.
 
 Descriptions of saved sign-ins are in the store; everything else about a
-sign-in, its secrets above all, is with the keeper only.
+sign-in, its secrets above all, is with the keeper, and what is saved of it in
+the safe (`daemon.safe`). Persons sign in to many tenants at once (`daemon.users`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
-from azjobs.azure.broker import Token, TokenBroker
-from azjobs.core.context import ContextValue, SignInKey
-from azjobs.core.errors import NotSignedIn
+from msgspec.structs import replace
+
+from azjobs.azure.broker import Build, Token, TokenBroker
+from azjobs.azure.route import Route, route_to
+from azjobs.azure.user_credential import UserCache, UserCredential
+from azjobs.core.context import ContextValue, Environment, SignInKey
+from azjobs.core.errors import NotSignedIn, SignInFailed, WrongTarget
 from azjobs.core.signin import SignIn
+from azjobs.daemon.credential_processes import ProcessCredential
+from azjobs.daemon.safe import Safe
+from azjobs.daemon.users import TOKEN_CACHE, Users, person_of
 from azjobs.daemon.vault import HeldSignIn, Vault
 from azjobs.store.protocol import JobStore
 
 USER_SCOPE = "user"
+USER, PROCESS = "UserCredential", "ProcessCredential"  # the kinds that live here, not in azure-identity
+
+
+class Added(NamedTuple):
+    """A sign-in that is kept: the token it gave, and a warning for whoever signed in, "" for none."""
+
+    token: Token
+    warning: str
 
 
 class SignIns:
     """All sign-ins this daemon can use."""
 
-    def __init__(self, vault: Vault, store: JobStore, broker: TokenBroker) -> None:
+    def __init__(self, vault: Vault, store: JobStore, broker: TokenBroker, safe: Safe) -> None:
         self._vault = vault
         self._store = store
         self._broker = broker
+        self._safe = safe
+        self._users = Users(vault, safe)
         self._held: dict[tuple[str, SignInKey], HeldSignIn] = {}
+        self._derived: dict[tuple[str, SignInKey], HeldSignIn] = {}
+        self._dropped: set[tuple[str, SignInKey]] = set()  # not to be derived again
         self.on_added: Callable[[], None] = lambda: None
 
     async def load(self) -> None:
-        """Take over what the keeper and the store hold."""
+        """Take over what the keeper, the store and the safe hold."""
+        saved = await self._safe.load()
         for scope, sign_in in self._store.load_sign_ins():
-            if not sign_in.secret_names:
-                self._held[scope, sign_in.key] = HeldSignIn(sign_in, {}, scope)
+            secrets = saved.get(_safe_name(scope, sign_in.key), {})
+            if all(name in secrets for name in sign_in.secret_names):
+                self._held[scope, sign_in.key] = HeldSignIn(sign_in, secrets, scope)
         for held in await self._vault.sign_ins():
             self._held[held.scope, held.sign_in.key] = held
+        await self._users.load(saved)
 
-    async def add(self, sign_in: SignIn, secrets: dict[str, str], scope: str) -> Token:
+    async def add(self, sign_in: SignIn, secrets: dict[str, str], scope: str) -> Added:
         """Keep a sign-in after it has really given a token; returns that token.
 
         Raises:
             SignInFailed: the sign-in service refused it; nothing is kept, and an earlier one stays.
             SignInUnavailable: the sign-in service cannot be reached.
+            NotSignedIn: a person's tokens are not held, and none were brought.
         """
+        cache = self._cache_for(sign_in, secrets, scope) if sign_in.kind == USER else None
+        if cache is not None:
+            names = tuple(name for name in sign_in.secret_names if name != TOKEN_CACHE)
+            sign_in = replace(sign_in, secret_names=names)
+            secrets = {name: secrets[name] for name in names if name in secrets}
         held = HeldSignIn(sign_in, secrets, scope)
         trial = f"{scope}?"  # apart from the one in use, which stays if this one is refused
         try:
-            token = await self._fetch(held, sign_in.environment.scope, owner=trial)
+            token = await self._fetch(held, sign_in.environment.scope, owner=trial, cache=cache)
         finally:
             self._broker.forget(sign_in.key, trial)
-        await self._vault.put_sign_in(held)
-        self._held[scope, sign_in.key] = held
-        self._broker.forget(sign_in.key, scope)
-        if scope == USER_SCOPE and sign_in.is_saved:
-            self._store.save_sign_in(scope, sign_in)
-            self._store.commit()
-        self.on_added()
-        return token
+        return Added(token, await self._keep(held, cache))
 
     async def drop(self, scope: str, key: SignInKey) -> None:
-        """Forget a sign-in."""
-        self._held.pop((scope, key), None)
+        """Forget a sign-in; with the last one of a person, their tokens."""
+        held = self._held.pop((scope, key), None) or self._derived.pop((scope, key), None)
+        self._dropped.add((scope, key))
         self._broker.forget(key, scope)
+        await self._safe.drop(_safe_name(scope, key))
+        if held is not None and held.sign_in.kind == USER:
+            await self._drop_person(scope, key)
         await self._vault.drop_sign_in(scope, key)
         self._store.drop_sign_in(scope, key)
         self._store.commit()
@@ -75,6 +103,7 @@ class SignIns:
         for held_scope, key in list(self._held):
             if held_scope == scope:
                 await self.drop(scope, key)
+        self._dropped = {at for at in self._dropped if at[0] != scope}
 
     async def token(self, context: ContextValue, scopes: tuple[str, ...] = (), claims: str = "") -> Token:
         """Return a token for a context; for Azure Resource Manager when no scopes are given.
@@ -83,19 +112,147 @@ class SignIns:
             NotSignedIn: its sign-in is not held any more.
             SignInFailed: the sign-in service refuses it.
             SignInUnavailable: the sign-in service cannot be reached.
+            WrongTarget: the context is of another cloud than its sign-in, by its addresses.
         """
-        held = self._held.get((context.scope, context.sign_in_key))
-        if held is None:
-            raise NotSignedIn(f"The sign-in of {context.account_label} is gone. Type: azjobs account connect")
         scope = " ".join(scopes) or context.environment.scope
-        return await self._fetch(held, scope, owner=context.scope, claims=claims)
+        while True:
+            held = self._find(context)
+            if held is None:
+                raise NotSignedIn(f"The sign-in of {context.account_label} is gone. Type: azjobs account connect")
+            _check_cloud(context, held.sign_in.environment)
+            try:
+                return await self._fetch(held, scope, owner=context.scope, claims=claims)
+            except SignInFailed:
+                if self._find(context) is held:  # else somebody signed in again meanwhile: nobody would tell of that
+                    raise
+
+    def route(self, context: ContextValue) -> Route:
+        """Return the way to the Resource Manager of a context: the one of whoever signed in."""
+        held = self._find(context)
+        if held is None:
+            return Route(ca_file=context.environment.ca_file)
+        return route_to(context.environment.resource_manager_url, held.sign_in, held.secrets)
 
     def forget_token(self, context: ContextValue) -> None:
         """Fetch a new token next time: Azure refused the present one."""
         self._broker.forget(context.sign_in_key, context.scope)
 
-    async def _fetch(self, held: HeldSignIn, scope: str, *, owner: str, claims: str = "") -> Token:
+    async def _keep(self, held: HeldSignIn, cache: UserCache | None) -> str:
+        """Hold a sign-in that has given a token; returns the warning."""
+        sign_in, scope = held.sign_in, held.scope
+        is_saved = scope == USER_SCOPE and sign_in.is_saved
+        await self._vault.put_sign_in(held)
+        self._held[scope, sign_in.key] = held
+        self._derived.pop((scope, sign_in.key), None)
+        self._dropped.discard((scope, sign_in.key))
+        self._broker.forget(sign_in.key, scope)
+        if is_saved:
+            self._store.save_sign_in(scope, sign_in)
+            self._store.commit()
+        warning = await self._save_secrets(held) if is_saved else ""
+        if cache is not None:
+            warning = await self._keep_person(held, cache, is_saved=is_saved) or warning
+        self.on_added()
+        return warning
+
+    async def _save_secrets(self, held: HeldSignIn) -> str:
+        """A pickled credential is code and secrets in one: it is for the keeper's memory only, whatever is asked."""
+        sign_in, name = held.sign_in, _safe_name(held.scope, held.sign_in.key)
+        if not held.secrets or sign_in.kind == PROCESS:
+            await self._safe.drop(name)
+            return ""
+        may_be_in_file = sign_in.may_be_unencrypted or sign_in.kind == USER
+        if not await self._safe.put(name, held.secrets, may_be_in_file=may_be_in_file):
+            return ""
+        return self._in_file(f"the secret of {sign_in.key.account}")
+
+    async def _keep_person(self, held: HeldSignIn, cache: UserCache, *, is_saved: bool) -> str:
+        key = held.sign_in.key
+        name = person_of(held.scope, key)
+        if self._users.find(name) is not cache:  # the person signed in again: every tenant uses the new tokens
+            for scope, other in [*self._held, *self._derived]:
+                if person_of(scope, other) == name:
+                    self._broker.forget(other, scope)
+        is_new_in_file = await self._users.put(name, cache, is_saved=is_saved)
+        return self._in_file(f"the sign-in of {key.account}") if is_new_in_file else ""
+
+    def _in_file(self, what: str) -> str:
+        return (
+            f"There is no keyring here: {what} is kept in {self._safe.path}, where whoever can read your files "
+            "can read it. To keep it in memory only, sign in with --scope Process."
+        )
+
+    def _cache_for(self, sign_in: SignIn, secrets: dict[str, str], scope: str) -> UserCache:
+        if TOKEN_CACHE in secrets:
+            return UserCache(secrets[TOKEN_CACHE])
+        cache = self._users.find(person_of(scope, sign_in.key))
+        if cache is None:
+            raise NotSignedIn(f"The sign-in of {sign_in.key.account} is gone. Type: azjobs account connect")
+        return cache
+
+    def _find(self, context: ContextValue) -> HeldSignIn | None:
+        """The sign-in of a context; a person who signed in to one tenant has one for each."""
+        at = (context.scope, context.sign_in_key)
+        held = self._held.get(at) or self._derived.get(at)
+        if held is not None or at in self._dropped:
+            return held
+        person = person_of(*at)
+        of_person = (
+            one
+            for (scope, key), one in self._held.items()
+            if one.sign_in.kind == USER and person_of(scope, key) == person
+        )
+        known = next(of_person, None)
+        if known is not None and self._users.find(person) is not None:
+            self._derived[at] = replace(known, sign_in=replace(known.sign_in, key=at[1]))
+        return self._derived.get(at)
+
+    async def _drop_person(self, scope: str, key: SignInKey) -> None:
+        name = person_of(scope, key)
+        if any(person_of(*at) == name and one.sign_in.kind == USER for at, one in self._held.items()):
+            return
+        for at in [at for at in self._derived if person_of(*at) == name]:
+            del self._derived[at]
+            self._broker.forget(at[1], at[0])
+        await self._users.drop(name)
+
+    async def _fetch(
+        self, held: HeldSignIn, scope: str, *, owner: str, claims: str = "", cache: UserCache | None = None
+    ) -> Token:
         async def secrets() -> dict[str, str]:
             return held.secrets
 
-        return await self._broker.fetch(held.sign_in, scope, secrets=secrets, owner=owner, claims=claims)
+        sign_in = held.sign_in
+        build: Build | None = None
+        if sign_in.kind == USER:
+            person = person_of(held.scope, sign_in.key)
+            used = cache or self._users.find(person)
+            if used is None:
+                raise NotSignedIn(f"The sign-in of {sign_in.key.account} is gone. Type: azjobs account connect")
+            return await self._broker.fetch(
+                sign_in,
+                scope,
+                secrets=secrets,
+                owner=owner,
+                claims=claims,
+                build=partial(UserCredential, cache=used),
+                on_fetched=partial(self._users.write_back, person),
+            )
+        if sign_in.kind == PROCESS:
+            build = ProcessCredential
+        return await self._broker.fetch(sign_in, scope, secrets=secrets, owner=owner, claims=claims, build=build)
+
+
+def _safe_name(scope: str, key: SignInKey) -> str:
+    return f"signin:{scope}:{key}"
+
+
+def _check_cloud(context: ContextValue, held: Environment) -> None:
+    """A name is no cloud: one that was added again with other addresses would get the tokens of the old one."""
+    own = context.environment
+    pairs = ((own.authority_url, held.authority_url), (own.resource_manager_url, held.resource_manager_url))
+    if any(one.rstrip("/").lower() != other.rstrip("/").lower() for one, other in pairs):
+        raise WrongTarget(
+            f"The sign-in of {context.account_label} is for {held.resource_manager_url}, the context {context.name} "
+            f"for {own.resource_manager_url}: nothing was sent. Type: azjobs account connect"
+        )

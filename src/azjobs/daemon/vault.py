@@ -3,6 +3,7 @@
 Keys:
     job:<uuid>:<name>             a secret of a job
     signin:<scope>:<sign-in key>  a sign-in: description and secrets, as JSON
+    users:<scope>:<environment>|<account>  the token cache of a person, as MSAL writes it
     credential:<session>:<name>   a named credential, as JSON
     session:<session>             the leader of a session: "pid start_time"
     environment:<sha256>          the environment of a process job, as JSON
@@ -119,6 +120,20 @@ class Vault:
         keys = await self._channel.keys("signin:")
         values = await self._channel.get_many(list(keys))
         return [msgspec.json.decode(v, type=HeldSignIn) for v in values.values() if v is not None]
+
+    async def put_user(self, name: str, cache: str) -> None:
+        """Hold the token cache of a person; `name` is its scope, environment and account."""
+        await self._channel.put(f"users:{name}", cache.encode())
+
+    async def drop_user(self, name: str) -> None:
+        """Forget the token cache of a person."""
+        await self._channel.drop(f"users:{name}")
+
+    async def users(self) -> dict[str, str]:
+        """Return every person's token cache, by name."""
+        keys = await self._channel.keys("users:")
+        values = await self._channel.get_many(list(keys))
+        return {key.partition(":")[2]: value.decode() for key, value in values.items() if value is not None}
 
     async def put_credential(self, session: str, held: HeldCredential) -> None:
         """Hold a named credential for a session."""
