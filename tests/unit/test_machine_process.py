@@ -19,6 +19,7 @@ from azjobs.core.events import (
     Released,
     Replied,
     SecretMissing,
+    SignInMissing,
     StartProcess,
     StopAsked,
     StopProcess,
@@ -44,6 +45,8 @@ DIED = Fault("ProcessDied", "The job's process ended without saying how.")
 QUESTION = Question(QuestionKind.SECRET, "Password must be given again: azjobs job answer", ("pw",))
 BLOCKED = Blocked(1.0, QUESTION)
 MISSING = SecretMissing(5.0, ("pw",))
+SIGN_IN = Blocked(1.0, Question(QuestionKind.SIGN_IN, "Sign in."))  # its process runs, and waits for a token
+SIGNED_OUT = SignInMissing(5.0, "", "Sign in.")
 LOST = "environment is lost: answer from a shell that has the one it needs"
 START, STOP = [StartProcess()], [StopProcess()]
 
@@ -74,6 +77,17 @@ STEPS = [
     pytest.param(
         NotStarted(), ProcessEnded(5.0, "failed", BAD), Failed(5.0, 5.0, BAD), [], id="it-could-not-be-started"
     ),
+    pytest.param(Running(1.0), SIGNED_OUT, SIGN_IN, [], id="its-process-has-no-sign-in"),
+    pytest.param(SIGN_IN, SIGNED_OUT, SIGN_IN, [], id="its-process-asks-again"),
+    pytest.param(BLOCKED, SIGNED_OUT, BLOCKED, [], id="without-a-process-nothing-asks-for-a-sign-in"),
+    pytest.param(Stopping(1.0), SIGNED_OUT, Stopping(1.0), [], id="a-stop-needs-no-sign-in"),
+    pytest.param(SIGN_IN, Released(5.0), Running(1.0), [], id="signed-in-again-its-process-goes-on"),
+    pytest.param(SIGN_IN, Recovered(5.0), SIGN_IN, [], id="what-its-process-waits-for-stands"),
+    pytest.param(SIGN_IN, StopAsked(5.0), Stopping(1.0), STOP, id="stopped-while-its-process-waits"),
+    pytest.param(SIGN_IN, ProcessEnded(5.0, "completed"), Completed(1.0, 5.0), [], id="it-ended-well-unanswered"),
+    pytest.param(SIGN_IN, ProcessEnded(5.0, "failed", BAD), Failed(1.0, 5.0, BAD), [], id="it-failed-unanswered"),
+    pytest.param(SIGN_IN, ProcessEnded(5.0), Failed(1.0, 5.0, DIED), [], id="it-died-unanswered"),
+    pytest.param(SIGN_IN, ProcessEnded(5.0, "stopped"), Stopped(1.0, 5.0), [], id="it-was-stopped-unanswered"),
     pytest.param(Running(1.0), Replied(5.0, "a", Reply(200), ""), Running(1.0), [], id="a-reply-is-not-for-it"),
 ]
 
@@ -100,6 +114,22 @@ def test_question_is_shown_and_taken_away():
     assert job.status_message == QUESTION.text
     assert step(job, Released(6.0))[0].status_message == ""
     assert step(job, StopAsked(6.0))[0].status_message == ""
+
+
+@pytest.mark.parametrize("event", [Released(6.0), StopAsked(6.0), ProcessEnded(6.0, "completed")])
+def test_question_of_a_process_is_shown_until_it_is_answered_or_moot(event: Event):
+    """The sentence that says what to type is gone with the question."""
+    job, _ = step(make_process_job(state=Running(1.0)), SIGNED_OUT)
+    assert job.status_message == "Sign in."
+    assert step(job, event)[0].status_message == ""
+
+
+def test_process_that_is_known_only_after_it_asked_is_not_started_twice():
+    """It may connect before its start was recorded."""
+    job, _ = step(make_process_job(state=Running(1.0)), SIGNED_OUT)
+    job, effects = step(job, ProcessStarted(5.5, 42, 7, "boot"))
+    assert (job.state, effects) == (SIGN_IN, [])
+    assert step(job, Released(6.0))[1] == []
 
 
 def test_process_job_is_a_background_job():

@@ -22,6 +22,7 @@ from azjobs.core.states import (
 )
 
 BLOCKED = Blocked(1.0, Question(QuestionKind.SIGN_IN, "Sign in again."))
+ASKS = Blocked(1.0, Question(QuestionKind.SECRET, "Password must be given again.", ("pw",)))
 DAEMON = Evidence(is_daemon_alive=True)
 NOBODY = Evidence(is_daemon_alive=False)
 ALIVE = Evidence(is_daemon_alive=False, is_alive=True, has_begun=True)
@@ -43,7 +44,12 @@ PROCESS = [
     pytest.param(
         Stopping(1.0), Evidence(False, False, True, "completed"), JobState.STOPPED, id="as-the-daemon-would-say"
     ),
-    pytest.param(BLOCKED, NOBODY, JobState.BLOCKED, id="it-asks"),
+    pytest.param(ASKS, NOBODY, JobState.BLOCKED, id="it-asks"),
+    pytest.param(BLOCKED, ALIVE, JobState.BLOCKED, id="its-process-waits"),
+    pytest.param(BLOCKED, DEAD, JobState.FAILED, id="its-process-died-while-it-waited"),
+    pytest.param(
+        BLOCKED, Evidence(False, False, True, "completed"), JobState.COMPLETED, id="its-process-waits-no-more"
+    ),
 ]
 AZURE = [
     pytest.param(NotStarted(), NOBODY, JobState.NOT_STARTED, id="nothing-goes-on-yet"),

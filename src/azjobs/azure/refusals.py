@@ -50,6 +50,8 @@ _SENTENCES = {
 }
 LONGEST_PAUSE_S = 300.0  # guess: whoever asks to be left alone for longer is asked again after this
 _TOO_MANY, _BROKEN = 429, 500  # HTTP
+# About what the token is for: the service, its scope, a role in it. Who signs in again meets the same.
+_OF_SCOPE = frozenset({"500011", "500014", "50105", "70011", "1002012"})
 _LATER = frozenset({"90033", "90012", "50196", "90055"})  # overloaded, timed out, too many requests in a loop
 
 
@@ -87,8 +89,11 @@ def explain(
     if code in _SENTENCES:
         sentence = _SENTENCES[code].format(account=account or "this account", tenant=tenant or "this one")
         sentence = sentence if account else sentence[0].upper() + sentence[1:]
-        return SignInFailed(f"{sentence}{_named(code)} {CONNECT}")
-    return SignInFailed(f"The sign-in of {account or 'this account'} was refused: {clean(text)} {CONNECT}")
+        failure = SignInFailed(f"{sentence}{_named(code)} {CONNECT}")
+    else:
+        failure = SignInFailed(f"The sign-in of {account or 'this account'} was refused: {clean(text)} {CONNECT}")
+    failure.is_of_scope = code in _OF_SCOPE
+    return failure
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:

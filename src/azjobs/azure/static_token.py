@@ -50,7 +50,9 @@ class StaticTokenCredential:
         wanted = {_service(scope) for scope in scopes}
         is_address = "://" in self._audience  # the id of an application tells nobody what it is
         if is_address and _service(self._audience) not in wanted:
-            raise SignInFailed(f"The access token is for {self._audience}, not for {' '.join(scopes)}.")
+            failure = SignInFailed(f"The access token is for {self._audience}, not for {' '.join(scopes)}.")
+            failure.is_of_scope = True
+            raise failure
         return AccessToken(self._token, self._expires_at)
 
 

@@ -64,8 +64,14 @@ class UserCache:
 class UserCredential:
     """A person's credential for one tenant."""
 
-    def __init__(self, sign_in: SignIn, secrets: Mapping[str, str], cache: UserCache) -> None:
-        """Nothing is asked of the network yet; `cache` is shared with the person's other tenants."""
+    def __init__(
+        self, sign_in: SignIn, secrets: Mapping[str, str], cache: UserCache, *, is_refused: bool = False
+    ) -> None:
+        """Nothing is asked of the network yet; `cache` is shared with the person's other tenants.
+
+        `is_refused`: Azure did not take the token that the cache still has.
+        """
+        self._is_refused = is_refused
         self._sign_in = sign_in
         self._cache = cache
         self._authority = f"{sign_in.environment.authority_url.rstrip('/')}/{sign_in.key.tenant}"
@@ -107,7 +113,10 @@ class UserCredential:
         account = next((one for one in self._client.get_accounts() if one["home_account_id"] == wanted), None)
         if account is None:
             raise SignInFailed(f"No token of {self._sign_in.arguments.get('username', '')} is kept. {CONNECT}")
-        found = self._client.acquire_token_silent_with_error(scopes, account, claims_challenge=claims)
+        found = self._client.acquire_token_silent_with_error(
+            scopes, account, force_refresh=self._is_refused, claims_challenge=claims
+        )
+        self._is_refused = self._is_refused and "access_token" not in (found or {})
         return found or {}
 
     def _make_client(self) -> msal.PublicClientApplication:

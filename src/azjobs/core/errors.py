@@ -86,9 +86,13 @@ class ResourceNotFound(NotFound):
 
 
 class Refused(AzJobsError):
-    """Not signed in, or not allowed."""
+    """Not signed in, or not allowed.
+
+    `is_of_scope`: it is about what a token was asked for, so that signing in again does not help.
+    """
 
     exit_code = 4
+    is_of_scope = False
 
 
 class NotSignedIn(Refused):

@@ -54,11 +54,15 @@ class SecretMissing(msgspec.Struct, frozen=True):
 
 
 class SignInMissing(msgspec.Struct, frozen=True):
-    """The sign-in that the call needs is gone; nothing was sent."""
+    """The sign-in that the call needs is gone, or is refused for good; nothing was sent.
+
+    `call` is "" when the job's process asked for a token, and goes on waiting for it.
+    """
 
     at: float
     call: str
     text: str
+    is_refused: bool = False
 
 
 class Refused(msgspec.Struct, frozen=True):

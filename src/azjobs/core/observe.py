@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from azjobs.core.job import Job, PlanWork
-from azjobs.core.states import JobState, NotStarted, Stopping, is_finished
+from azjobs.core.states import JobState, NotStarted, Stopping, is_finished, is_process_waiting
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ def observe(job: Job, evidence: Evidence) -> JobState:
         return stored
     if isinstance(job.work, PlanWork):
         return JobState.DISCONNECTED if stored is JobState.RUNNING else stored
-    if isinstance(job.state, NotStarted) or stored is JobState.BLOCKED:
+    if isinstance(job.state, NotStarted) or (stored is JobState.BLOCKED and not is_process_waiting(job.state)):
         return stored
     if evidence.is_alive:
         return stored

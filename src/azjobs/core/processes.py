@@ -14,13 +14,24 @@ from azjobs.core.events import (
     Recovered,
     Released,
     SecretMissing,
+    SignInMissing,
     StartProcess,
     StopAsked,
     StopProcess,
 )
 from azjobs.core.job import Job, ProcessWork
-from azjobs.core.questions import ask_for_secrets
-from azjobs.core.states import Blocked, Completed, Failed, NotStarted, Running, Stopped, Stopping, started_at_of
+from azjobs.core.questions import ask_for_secrets, ask_for_sign_in
+from azjobs.core.states import (
+    Blocked,
+    Completed,
+    Failed,
+    NotStarted,
+    Running,
+    Stopped,
+    Stopping,
+    is_process_waiting,
+    started_at_of,
+)
 
 Outcome = tuple[Job, list[Effect]]
 
@@ -38,12 +49,16 @@ def step_process(job: Job, work: ProcessWork, event: Event) -> Outcome:
             return _end(job, event)
         case SecretMissing(at, names, _):
             return _after_missing(job, work, at, names)
+        case SignInMissing(at, _, text) if isinstance(job.state, Running) or is_process_waiting(job.state):
+            question = ask_for_sign_in(text)
+            return replace(job, state=Blocked(_started(job, at), question), status_message=question.text), []
         case Released(_, _) if isinstance(job.state, Blocked):
-            return replace(job, state=Running(job.state.started_at), status_message=""), [StartProcess()]
-        case StopAsked(at) if isinstance(job.state, NotStarted | Blocked):
+            effects: list[Effect] = [] if is_process_waiting(job.state) else [StartProcess()]
+            return replace(job, state=Running(job.state.started_at), status_message=""), effects
+        case StopAsked(at) if isinstance(job.state, NotStarted | Blocked) and not is_process_waiting(job.state):
             return replace(job, state=Stopped(_started(job, at), at), status_message=""), []
         case StopAsked(at):
-            return replace(job, state=Stopping(_started(job, at))), [StopProcess()]
+            return replace(job, state=Stopping(_started(job, at)), status_message=""), [StopProcess()]
         case Recovered() if isinstance(job.state, Running):  # said only of a job of which nothing has run
             return job, [StartProcess()]
         case Recovered() if isinstance(job.state, Stopping):
@@ -61,6 +76,7 @@ def _after_missing(job: Job, work: ProcessWork, at: float, names: tuple[str, ...
 
 def _end(job: Job, event: ProcessEnded) -> Outcome:
     started_at = _started(job, event.at)
+    job = replace(job, status_message="")
     if isinstance(job.state, Stopping) or event.outcome == "stopped":
         return replace(job, state=Stopped(started_at, event.at)), []
     if event.outcome == "completed":

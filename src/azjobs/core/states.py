@@ -108,6 +108,11 @@ NAMES: dict[type, JobState] = {
 }
 
 
+def is_process_waiting(state: State) -> bool:
+    """Whether a process job's process runs and waits: it asks for a sign-in in its midst, for secrets before it."""
+    return isinstance(state, Blocked) and state.question.kind is QuestionKind.SIGN_IN
+
+
 def name_of(state: State) -> JobState:
     """The name of a state."""
     return NAMES[type(state)]

@@ -18,10 +18,12 @@ from azjobs.azure.sender import Sender
 from azjobs.azure.transport import AiohttpTransport
 from azjobs.core.budget import Budgets
 from azjobs.core.events import ProcessEnded, Recovered, Released
-from azjobs.core.job import Job, ProcessWork
+from azjobs.core.job import Job, PlanWork, ProcessWork
 from azjobs.core.layout import Layout
-from azjobs.core.states import Blocked, QuestionKind, Stopping
+from azjobs.core.signin import SignIn
+from azjobs.core.states import Blocked, QuestionKind, Stopping, is_process_waiting
 from azjobs.daemon.followers import Followers
+from azjobs.daemon.job_tokens import JobTokens
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.plain_reads import PlainReads
 from azjobs.daemon.processes import ProcessRunner
@@ -33,7 +35,7 @@ from azjobs.daemon.safe import Safe
 from azjobs.daemon.server import Server
 from azjobs.daemon.service import Parts, Service
 from azjobs.daemon.sessions import Sessions
-from azjobs.daemon.sign_ins import SignIns
+from azjobs.daemon.sign_ins import SignIns, is_served
 from azjobs.daemon.vault import Vault
 from azjobs.keeper.channel import KeeperChannel
 from azjobs.process.journal import remove_files
@@ -65,6 +67,7 @@ class Daemon:
         exchange = Exchange(Sender(self.transport), self.sign_ins, Budgets(), self.runner)
         self.requests = RequestRunner(self.runner, self.ledger, self.vault, exchange)
         self.processes = ProcessRunner(self.runner, self._store, self.vault, keeper, layout)
+        self.job_tokens = JobTokens(self.runner, self.sign_ins)
         self.runner.requests = self.requests
         self.runner.processes = self.processes
         self.runner.records = JournalRecords(layout)
@@ -75,6 +78,7 @@ class Daemon:
             runner=self.runner,
             vault=self.vault,
             sign_ins=self.sign_ins,
+            job_tokens=self.job_tokens,
             sessions=self.sessions,
             followers=self.followers,
             reads=PlainReads(exchange),
@@ -84,7 +88,7 @@ class Daemon:
         self.service = Service(parts, version=version, leave=self._leaving.set)
         self.service.on_taken = self._hold
         self.server = Server(self.service, version=version, epoch=self._store.epoch)
-        self.sign_ins.on_added = self._release_signed_in
+        self.sign_ins.on_added = self._signed_in
 
     async def run(self, listening: socket.socket) -> None:
         """Serve until asked to leave, or idle, or without a keeper."""
@@ -135,17 +139,22 @@ class Daemon:
                     self.runner.apply(job.uuid, Released(at) if isinstance(job.state, Blocked) else Recovered(at))
                 case Fate.WATCH:
                     self.processes.watch(job)
+                    if is_process_waiting(job.state):
+                        self.job_tokens.expect(job.uuid)
                 case Fate.SETTLE:
                     await self.processes.settle(job)
             if job.id is None:
                 self.service.adopt(job)
         await self._hold()
 
-    def _release_signed_in(self) -> None:
-        """A sign-in was added: jobs that were blocked for want of one try again."""
+    def _signed_in(self, scope: str, sign_in: SignIn) -> None:
+        """A sign-in was added: jobs that were blocked for want of it try again."""
         for job in self.runner:
-            if isinstance(job.state, Blocked) and job.state.question.kind is QuestionKind.SIGN_IN:
+            is_blocked = isinstance(job.state, Blocked) and job.state.question.kind is QuestionKind.SIGN_IN
+            is_lacking = job.context is not None and is_served(job.context, scope, sign_in)
+            if is_blocked and is_lacking and isinstance(job.work, PlanWork):
                 self.runner.apply(job.uuid, Released(self.runner.now()))
+        self.job_tokens.signed_in(scope, sign_in)
 
     def _job_finished(self, job: Job) -> None:
         self._spawn(self._forget_secrets(job))

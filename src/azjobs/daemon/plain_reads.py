@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from azjobs.core import calls
 from azjobs.core.arm import Answer, Request
 from azjobs.core.context import ContextValue
-from azjobs.core.errors import AzJobsError, Fault, InvalidInput, NotSignedIn, RequestFailed, format_fault
+from azjobs.core.errors import AzJobsError, Fault, InvalidInput, NotSignedIn, RequestFailed, SignInFailed, format_fault
 from azjobs.core.events import NotAnswered, NotSent, Refused, Replied, SignInMissing
 from azjobs.core.job import Call, Ended, Intended
 from azjobs.core.plan import INVALID_INPUT, Done, PlannedWrite, rehearse
@@ -33,6 +33,7 @@ class PlainReads:
             InvalidInput: there is no such plan, or it wants to write.
             RequestFailed: Azure refused; its fault is attached.
             NotSignedIn: the context's sign-in is gone.
+            SignInFailed: it is refused for good.
         """
         end, steps = await self._drive(plan, arguments, context)
         if any(step.action != "reuse" for step in steps):
@@ -74,7 +75,9 @@ class PlainReads:
                 continue
             event = await self._exchange.perform(effect, request, context, secrets={}, correlation_id=correlation_id)
             if isinstance(event, SignInMissing):
-                raise NotSignedIn(event.text)
+                raise SignInFailed(event.text) if event.is_refused else NotSignedIn(event.text)
+            if isinstance(event, Refused) and event.fault.code == SignInFailed.__name__:
+                raise SignInFailed(event.fault.message)
             if isinstance(event, Refused):
                 raise AzJobsError(event.fault.message)
             assert isinstance(event, Replied | NotSent | NotAnswered)

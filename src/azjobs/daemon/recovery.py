@@ -1,7 +1,7 @@
 """What becomes of each unfinished job when a daemon starts: one rule a state.
 
 Azure job                      goes on: `core.calls.recovered`, one rule a phase
-process job, still alive       is watched again
+process job, still alive       is watched again; what it had asked for it asks again
 process job, ended             ends as its own final record says, else as its
 parent or the keeper saw, else Failed
 process job, never begun       is started: nothing of it has run
@@ -18,7 +18,7 @@ from azjobs.core.errors import Fault
 from azjobs.core.events import ProcessEnded
 from azjobs.core.job import Job, PlanWork
 from azjobs.core.journal import Begin, End
-from azjobs.core.states import Blocked, Running, Stopping
+from azjobs.core.states import Blocked, Running, Stopping, is_process_waiting
 from azjobs.process.identity import boot_id
 from azjobs.process.journal import is_alive, load_begin, load_end
 
@@ -41,8 +41,10 @@ INTERRUPTED = Fault(
 
 def fate_of(job: Job, journal: Path) -> Fate:
     """Return the rule that applies."""
-    if isinstance(job.work, PlanWork) or not isinstance(job.state, Running | Stopping):
-        return Fate.START if isinstance(job.state, Blocked) and not isinstance(job.work, PlanWork) else Fate.RESUME
+    if isinstance(job.work, PlanWork):
+        return Fate.RESUME
+    if not isinstance(job.state, Running | Stopping) and not is_process_waiting(job.state):
+        return Fate.START if isinstance(job.state, Blocked) else Fate.RESUME
     if is_alive(journal):
         return Fate.WATCH
     return Fate.SETTLE if load_begin(journal) is not None else Fate.START

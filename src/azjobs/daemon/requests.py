@@ -81,8 +81,10 @@ class Exchange:
             event = NotAnswered(self._now(), effect.call, str(error))
         except NotSignedIn as error:
             event = SignInMissing(self._now(), effect.call, str(error))
-        except SignInFailed as error:
-            event = Refused(self._now(), effect.call, Fault("SignInFailed", str(error), request.label, sent=Sent.NO))
+        except SignInFailed as error:  # asking again does not help, signing in again may
+            fault = Fault("SignInFailed", str(error), request.label, sent=Sent.NO)
+            missing = SignInMissing(self._now(), effect.call, str(error), is_refused=True)
+            event = Refused(self._now(), effect.call, fault) if error.is_of_scope else missing
         except AzJobsError as error:
             fault = Fault(type(error).__name__, str(error), request.label, sent=Sent.NO)
             event = Refused(self._now(), effect.call, fault)

@@ -11,8 +11,8 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Awaitable
-from typing import Protocol
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -36,6 +36,8 @@ from azjobs.keeper.launch import peer_uid
 log = logging.getLogger(__name__)
 
 READ_BYTES = 256 * 1024
+
+T = TypeVar("T")
 
 
 class Handler(Protocol):
@@ -61,12 +63,27 @@ class Connection:
         self.hello = hello
         self._writer = writer
         self.attached: set[str] = set()
+        self._held: set[asyncio.Future[Any]] = set()
 
     def push(self, changed: Changed) -> None:
         """Send without waiting; a client that does not read is let go."""
         self.send(changed)
         if self._writer.transport.get_write_buffer_size() > BACKLOG_BYTES:
             self._writer.transport.abort()
+
+    async def while_open(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await what may take as long as a person does; it is cancelled when the client goes away."""
+        task = asyncio.ensure_future(work)
+        self._held.add(task)
+        try:
+            return await task
+        finally:
+            self._held.discard(task)
+
+    def gone(self) -> None:
+        """The client has gone away: nobody waits any more."""
+        for task in self._held:
+            task.cancel()
 
     def send(self, reply: Reply) -> None:
         """Send a reply."""
@@ -124,6 +141,7 @@ class Server:
                         self._spawn(self._serve(connection, message))
         finally:
             if connection is not None:
+                connection.gone()
                 self._handler.closed(connection)
 
     async def _greet(self, message: Message, writer: asyncio.StreamWriter) -> Connection | None:

@@ -7,7 +7,6 @@ contexts which the job was granted when it was submitted.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -18,26 +17,25 @@ from msgspec.structs import replace
 
 from azjobs.core import wire
 from azjobs.core.claims import account_of, object_id_of, parse_claims, tenant_of
-from azjobs.core.context import ContextValue
 from azjobs.core.errors import (
-    ContextNotGranted,
     CredentialNotFound,
     HomeUnusable,
     InvalidInput,
     JobNotFinished,
     JobNotFound,
-    Refused,
 )
 from azjobs.core.events import Begun, Effect, Released, StopAsked
 from azjobs.core.job import Job, PlanWork, ProcessWork
 from azjobs.core.plan import check
 from azjobs.core.plans import PLANS
 from azjobs.core.secret import SecureString
-from azjobs.core.states import NotStarted, is_finished
+from azjobs.core.states import NotStarted, is_finished, is_process_waiting
 from azjobs.daemon.followers import Followers, changed_of
+from azjobs.daemon.job_tokens import JobTokens
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.plain_reads import PlainReads
 from azjobs.daemon.processes import ProcessRunner
+from azjobs.daemon.rights import NO_CREDENTIALS, NO_SIGN_INS, Rights, refuse_jobs
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.server import Connection
 from azjobs.daemon.sessions import Sessions
@@ -57,6 +55,7 @@ class Parts:
     runner: Runner
     vault: Vault
     sign_ins: SignIns
+    job_tokens: JobTokens
     sessions: Sessions
     followers: Followers
     reads: PlainReads
@@ -73,6 +72,8 @@ class Service:
         self._runner = parts.runner
         self._vault = parts.vault
         self._sign_ins = parts.sign_ins
+        self._job_tokens = parts.job_tokens
+        self._rights = Rights(parts.runner)
         self._sessions = parts.sessions
         self._followers = parts.followers
         self._reads = parts.reads
@@ -91,8 +92,7 @@ class Service:
 
     async def opened(self, connection: Connection) -> None:
         """Greet a client; a key that belongs to no running job is refused."""
-        if connection.hello.job_key and self._job_of(connection) is None:
-            raise Refused("This job has ended: its key opens nothing any more.")
+        self._rights.job_of(connection)
 
     def closed(self, connection: Connection) -> None:
         """A job whose caller has gone shows itself, unless the caller comes back in a moment."""
@@ -160,6 +160,7 @@ class Service:
         later: list[Effect] = []
         if known is None:
             known = await self._take(connection, message, later)
+        self._rights.check_jobs(connection, [known])
         if message.is_attached and known.id is None:
             connection.attached.add(known.uuid)
             self._callers[known.uuid] = connection
@@ -174,18 +175,17 @@ class Service:
         return wire.Accepted(message.seq, self._runner.find(known.uuid) or known)
 
     async def _take(self, connection: Connection, message: wire.Submit, later: list[Effect]) -> Job:
-        job = message.job
-        for context in (*job.grants, job.context):
-            self._check_grant(connection, context)
+        job = self._rights.as_granted(connection, message.job)
         secrets = dict(message.secrets)
         for hole, name in message.named.items():
-            held = await self._vault.credential(connection.hello.session, name)
+            held = await self._vault.credential(job.session, name)
             if held is None:
                 raise CredentialNotFound(f"No credential {name} in this session. Type: azjobs credential get")
             secrets[hole] = SecureString(held.password)
         job = await self._prepare(job, message)
         await self._vault.put_job_secrets(job.uuid, secrets)
-        await self._sessions.add(connection.hello.session, connection.hello.leader)
+        if not connection.hello.job_key:
+            await self._sessions.add(connection.hello.session, connection.hello.leader)
         job = self._ledger.add(job, message.payload, is_attached=message.is_attached)
         self._runner.take(job)
         if len(self._runner) == 1:
@@ -219,7 +219,8 @@ class Service:
             connection.push(changed_of(job) if job is not None else gone)
         return wire.Ok(message.seq)
 
-    async def _on_stop(self, _connection: Connection, message: wire.Stop) -> wire.Reply:
+    async def _on_stop(self, connection: Connection, message: wire.Stop) -> wire.Reply:
+        self._rights.check_jobs(connection, map(self._known, message.uuids))
         said: list[str] = []
         for uuid in message.uuids:
             self._known(uuid)
@@ -229,7 +230,8 @@ class Service:
         await self._ledger.durable()
         return wire.Ok(message.seq, "\n".join(said))
 
-    async def _on_remove(self, _connection: Connection, message: wire.Remove) -> wire.Reply:
+    async def _on_remove(self, connection: Connection, message: wire.Remove) -> wire.Reply:
+        self._rights.check_jobs(connection, map(self._known, message.uuids))
         jobs = [self._known(uuid) for uuid in message.uuids]
         for job in jobs:
             if not is_finished(job.state) and not message.force:
@@ -266,6 +268,7 @@ class Service:
             self._remove_files(uuid)
 
     async def _on_detach(self, connection: Connection, message: wire.Detach) -> wire.Reply:
+        self._rights.check_jobs(connection, [self._known(message.uuid)])
         job = self._known(message.uuid)
         self._callers.pop(job.uuid, None)
         connection.attached.discard(job.uuid)
@@ -275,7 +278,8 @@ class Service:
         await self._ledger.durable()
         return wire.Accepted(message.seq, job)
 
-    async def _on_answer(self, _connection: Connection, message: wire.Answer) -> wire.Reply:
+    async def _on_answer(self, connection: Connection, message: wire.Answer) -> wire.Reply:
+        self._rights.check_jobs(connection, [self._known(message.uuid)])
         job = self._known(message.uuid)
         if message.choice not in ("", "again", "done"):
             raise InvalidInput('The choice is "again" or "done".')
@@ -289,7 +293,10 @@ class Service:
             await self._vault.release_environment(job.work.environment)  # the lost one
             self._runner.replace(replace(job, work=replace(job.work, environment=environment)))
         if message.secrets or message.choice or message.environment:
-            self._runner.apply(job.uuid, Released(self._runner.now(), message.choice))
+            if isinstance(job.work, ProcessWork) and is_process_waiting(job.state):
+                self._job_tokens.ask_again(job.uuid)  # its process waits for a token
+            else:
+                self._runner.apply(job.uuid, Released(self._runner.now(), message.choice))
         await self._ledger.durable()
         return wire.Accepted(message.seq, self._runner.find(job.uuid) or self._known(job.uuid))
 
@@ -302,37 +309,27 @@ class Service:
     # Azure without a job
 
     async def _on_read(self, connection: Connection, message: wire.Read) -> wire.Reply:
-        self._check_grant(connection, message.context)
-        return wire.Result(message.seq, await self._reads.read(message.plan, message.arguments, message.context))
+        context = self._rights.granted(connection, message.context)
+        return wire.Result(message.seq, await self._reads.read(message.plan, message.arguments, context))
 
     async def _on_whatif(self, connection: Connection, message: wire.WhatIf) -> wire.Reply:
-        self._check_grant(connection, message.context)
-        return wire.Writes(message.seq, await self._reads.what_if(message.plan, message.arguments, message.context))
+        context = self._rights.granted(connection, message.context)
+        return wire.Writes(message.seq, await self._reads.what_if(message.plan, message.arguments, context))
 
     async def _on_gettoken(self, connection: Connection, message: wire.GetToken) -> wire.Reply:
-        self._check_grant(connection, message.context)
-        found = await self._sign_ins.token(message.context, message.scopes, message.claims)
-        return wire.Token(message.seq, SecureString(found.token), int(found.expires_at))
-
-    def _check_grant(self, connection: Connection, context: ContextValue | None) -> None:
-        """A job acts in the contexts it was granted and in no other."""
-        if context is None or not connection.hello.job_key:
-            return
-        job = self._job_of(connection)
+        context = self._rights.granted(connection, message.context)
+        asked = (context, message.scopes, message.claims, message.tenant)
+        job = self._rights.job_of(connection)
         if job is None:
-            raise Refused("This job has ended: its key opens nothing any more.")
-        granted = {grant.key for grant in (*job.grants, job.context) if grant is not None}
-        if context.key not in granted:
-            raise ContextNotGranted(f"The job was not granted the context {context.name} when it was submitted.")
-
-    def _job_of(self, connection: Connection) -> Job | None:
-        digest = hashlib.sha256(connection.hello.job_key.encode()).hexdigest()
-        return next((j for j in self._runner if isinstance(j.work, ProcessWork) and j.work.key_sha256 == digest), None)
+            found = await self._sign_ins.token(*asked)
+        else:
+            found = await connection.while_open(self._job_tokens.token(job.uuid, *asked))
+        return wire.Token(message.seq, SecureString(found.token), int(found.expires_at))
 
     # Sign-ins and credentials
 
     async def _on_putsignin(self, connection: Connection, message: wire.PutSignIn) -> wire.Reply:
-        self._refuse_jobs(connection)
+        refuse_jobs(connection, NO_SIGN_INS)
         secrets = {name: one.reveal() for name, one in message.secrets.items()}
         added = await self._sign_ins.add(message.sign_in, secrets, message.scope)
         await self._sessions.add(connection.hello.session, connection.hello.leader)
@@ -341,28 +338,27 @@ class Service:
         return wire.SignedIn(message.seq, *who, text=added.warning)
 
     async def _on_dropsignin(self, connection: Connection, message: wire.DropSignIn) -> wire.Reply:
-        self._refuse_jobs(connection)
+        refuse_jobs(connection, NO_SIGN_INS)
         await self._sign_ins.drop(message.scope, message.key)
         return wire.Ok(message.seq)
 
     async def _on_putcredential(self, connection: Connection, message: wire.PutCredential) -> wire.Reply:
+        refuse_jobs(connection, NO_CREDENTIALS)
         held = HeldCredential(message.name, message.username, message.password.reveal())
         await self._vault.put_credential(connection.hello.session, held)
         await self._sessions.add(connection.hello.session, connection.hello.leader)
         return wire.Ok(message.seq)
 
     async def _on_findcredential(self, connection: Connection, message: wire.FindCredential) -> wire.Reply:
+        refuse_jobs(connection, NO_CREDENTIALS)
         held = await self._vault.credentials(connection.hello.session)
         found = {c.name: c.username for c in held if message.name.lower() in ("", c.name.lower())}
         return wire.CredentialNames(message.seq, found)
 
     async def _on_dropcredential(self, connection: Connection, message: wire.DropCredential) -> wire.Reply:
+        refuse_jobs(connection, NO_CREDENTIALS)
         await self._vault.drop_credential(connection.hello.session, message.name)
         return wire.Ok(message.seq)
-
-    def _refuse_jobs(self, connection: Connection) -> None:
-        if connection.hello.job_key:
-            raise Refused("A job cannot change sign-ins: it acts in the contexts it was granted.")
 
     # The daemon itself
 
@@ -379,6 +375,7 @@ class Service:
         )
 
     async def _on_shutdown(self, _connection: Connection, message: wire.Shutdown) -> wire.Reply:
+        refuse_jobs(_connection, "A job cannot stop the daemon.")
         reply = await self._on_status(_connection, wire.Status(message.seq))
         asyncio.get_running_loop().call_soon(self._leave)
         return reply

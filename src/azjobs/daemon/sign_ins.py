@@ -7,13 +7,13 @@ the safe (`daemon.safe`). Persons sign in to many tenants at once (`daemon.users
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from azjobs.azure.broker import Build, Token, TokenBroker
+from azjobs.azure.broker import Token, TokenBroker
 from azjobs.azure.route import Route, route_to
 from azjobs.azure.user_credential import UserCache, UserCredential
 from azjobs.core.context import ContextValue, Environment, SignInKey
@@ -47,8 +47,9 @@ class SignIns:
         self._users = Users(vault, safe)
         self._held: dict[tuple[str, SignInKey], HeldSignIn] = {}
         self._derived: dict[tuple[str, SignInKey], HeldSignIn] = {}
+        self._refused: set[tuple[str, SignInKey]] = set()  # their cached token is not to be had again
         self._dropped: set[tuple[str, SignInKey]] = set()  # not to be derived again
-        self.on_added: Callable[[], None] = lambda: None
+        self.on_added: Callable[[str, SignIn], None] = lambda _scope, _sign_in: None
 
     async def load(self) -> None:
         """Take over what the keeper, the store and the safe hold."""
@@ -105,25 +106,32 @@ class SignIns:
                 await self.drop(scope, key)
         self._dropped = {at for at in self._dropped if at[0] != scope}
 
-    async def token(self, context: ContextValue, scopes: tuple[str, ...] = (), claims: str = "") -> Token:
+    async def token(
+        self, context: ContextValue, scopes: tuple[str, ...] = (), claims: str = "", tenant: str = ""
+    ) -> Token:
         """Return a token for a context; for Azure Resource Manager when no scopes are given.
 
         Raises:
             NotSignedIn: its sign-in is not held any more.
             SignInFailed: the sign-in service refuses it.
             SignInUnavailable: the sign-in service cannot be reached.
-            WrongTarget: the context is of another cloud than its sign-in, by its addresses.
+            WrongTarget: the context is of another cloud than its sign-in, by its addresses, or
+                `tenant` is another than the context's.
         """
+        if tenant and tenant.lower() != context.tenant.id.lower():
+            raise WrongTarget(f"The context {context.name} is for {context.tenant_label}, not for tenant {tenant}.")
+        person = person_of(context.scope, context.sign_in_key)
         scope = " ".join(scopes) or context.environment.scope
         while True:
-            held = self._find(context)
+            held, cache = self._find(context), self._users.find(person)
             if held is None:
-                raise NotSignedIn(f"The sign-in of {context.account_label} is gone. Type: azjobs account connect")
+                raise _gone(context.account_label)
             _check_cloud(context, held.sign_in.environment)
             try:
                 return await self._fetch(held, scope, owner=context.scope, claims=claims)
             except SignInFailed:
-                if self._find(context) is held:  # else somebody signed in again meanwhile: nobody would tell of that
+                # Else somebody signed in again meanwhile: nobody would tell of that
+                if self._find(context) is held and self._users.find(person) is cache:
                     raise
 
     def route(self, context: ContextValue) -> Route:
@@ -135,6 +143,7 @@ class SignIns:
 
     def forget_token(self, context: ContextValue) -> None:
         """Fetch a new token next time: Azure refused the present one."""
+        self._refused.add((context.scope, context.sign_in_key))
         self._broker.forget(context.sign_in_key, context.scope)
 
     async def _keep(self, held: HeldSignIn, cache: UserCache | None) -> str:
@@ -152,7 +161,7 @@ class SignIns:
         warning = await self._save_secrets(held) if is_saved else ""
         if cache is not None:
             warning = await self._keep_person(held, cache, is_saved=is_saved) or warning
-        self.on_added()
+        self.on_added(scope, sign_in)
         return warning
 
     async def _save_secrets(self, held: HeldSignIn) -> str:
@@ -187,7 +196,7 @@ class SignIns:
             return UserCache(secrets[TOKEN_CACHE])
         cache = self._users.find(person_of(scope, sign_in.key))
         if cache is None:
-            raise NotSignedIn(f"The sign-in of {sign_in.key.account} is gone. Type: azjobs account connect")
+            raise _gone(sign_in.key.account)
         return cache
 
     def _find(self, context: ContextValue) -> HeldSignIn | None:
@@ -222,25 +231,26 @@ class SignIns:
         async def secrets() -> dict[str, str]:
             return held.secrets
 
-        sign_in = held.sign_in
-        build: Build | None = None
-        if sign_in.kind == USER:
-            person = person_of(held.scope, sign_in.key)
+        more: dict[str, Any] = {}
+        if held.sign_in.kind == USER:
+            person = person_of(held.scope, held.sign_in.key)
             used = cache or self._users.find(person)
             if used is None:
-                raise NotSignedIn(f"The sign-in of {sign_in.key.account} is gone. Type: azjobs account connect")
-            return await self._broker.fetch(
-                sign_in,
-                scope,
-                secrets=secrets,
-                owner=owner,
-                claims=claims,
-                build=partial(UserCredential, cache=used),
-                on_fetched=partial(self._users.write_back, person),
-            )
-        if sign_in.kind == PROCESS:
-            build = ProcessCredential
-        return await self._broker.fetch(sign_in, scope, secrets=secrets, owner=owner, claims=claims, build=build)
+                raise _gone(held.sign_in.key.account)
+            more["build"] = partial(self._build_user, held.scope, used)
+            more["on_fetched"] = partial(self._users.write_back, person)
+        elif held.sign_in.kind == PROCESS:
+            more["build"] = ProcessCredential
+        return await self._broker.fetch(held.sign_in, scope, secrets=secrets, owner=owner, claims=claims, **more)
+
+    def _build_user(self, scope: str, cache: UserCache, sign_in: SignIn, secrets: Mapping[str, str]) -> UserCredential:
+        is_refused = (scope, sign_in.key) in self._refused
+        self._refused.discard((scope, sign_in.key))
+        return UserCredential(sign_in, secrets, cache, is_refused=is_refused)
+
+
+def _gone(account: str) -> NotSignedIn:
+    return NotSignedIn(f"The sign-in of {account} is gone. Type: azjobs account connect")
 
 
 def _safe_name(scope: str, key: SignInKey) -> str:
@@ -256,3 +266,13 @@ def _check_cloud(context: ContextValue, held: Environment) -> None:
             f"The sign-in of {context.account_label} is for {held.resource_manager_url}, the context {context.name} "
             f"for {own.resource_manager_url}: nothing was sent. Type: azjobs account connect"
         )
+
+
+def is_served(context: ContextValue, scope: str, sign_in: SignIn) -> bool:
+    """Whether a sign-in that was added in `scope` may be what a context lacks.
+
+    A user's sign-in of one tenant serves the others too: their tokens come from the same refresh token.
+    """
+    own, key = context.sign_in_key, sign_in.key
+    is_of_user = sign_in.kind == "UserCredential" and (own.environment, own.account) == (key.environment, key.account)
+    return context.scope == scope and (own == key or is_of_user)

@@ -1,0 +1,100 @@
+"""Decide what a client may do: everything, unless it shows the key of a job.
+
+Then it is that job's process. It acts in the contexts that the job was granted
+when it was submitted, has the credentials that were sent with it, and changes
+the jobs of its own session only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from azjobs.core.context import ContextValue
+from azjobs.core.errors import ContextNotGranted, Refused
+from azjobs.core.job import Job, ProcessWork
+from azjobs.daemon.runner import Runner
+from azjobs.daemon.server import Connection
+
+NO_SIGN_INS = "A job cannot change sign-ins: it acts in the contexts it was granted."
+NO_CREDENTIALS = "A job has the credentials that were sent with it, and no others."
+
+
+class Rights:
+    """What the clients of this daemon may do."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def job_of(self, connection: Connection) -> Job | None:
+        """Return the job whose process a client is; None for a client that is no job's.
+
+        Raises:
+            Refused: the job has ended.
+        """
+        if not connection.hello.job_key:
+            return None
+        job = find_by_key(self._runner, connection.hello.job_key)
+        if job is None:
+            raise Refused("This job has ended: its key opens nothing any more.")
+        return job
+
+    def granted(self, connection: Connection, context: ContextValue) -> ContextValue:
+        """Return the context to act in: for a job the copy that it was granted, whatever it sends by that key.
+
+        Raises:
+            ContextNotGranted: it was granted none.
+        """
+        job = self.job_of(connection)
+        if job is None:
+            return context
+        grants = [grant for grant in (job.context, *job.grants) if grant is not None and grant.key == context.key]
+        if not grants:
+            raise ContextNotGranted(f"The job was not granted the context {context.name} when it was submitted.")
+        return next((grant for grant in grants if grant.scope == context.scope), grants[0])
+
+    def as_granted(self, connection: Connection, submitted: Job) -> Job:
+        """Return a job as it may be taken: one that a job submits is of its session, and has its grants.
+
+        Raises:
+            ContextNotGranted: it would have more.
+        """
+        job = self.job_of(connection)
+        if job is None:
+            return submitted
+        own = None if submitted.context is None else self.granted(connection, submitted.context)
+        grants = tuple(self.granted(connection, grant) for grant in submitted.grants)
+        return replace(submitted, context=own, grants=grants, session=job.session)
+
+    def check_jobs(self, connection: Connection, others: Iterable[Job]) -> None:
+        """See to it that a job changes the jobs of its own session only.
+
+        Raises:
+            Refused: it would change others.
+        """
+        job = self.job_of(connection)
+        for other in others if job is not None else ():
+            if job is not None and other.session != job.session:
+                raise Refused(f"Job {other.id or other.uuid} is of another session; a job changes those of its own.")
+
+
+def find_by_key(runner: Runner, key: str) -> Job | None:
+    """Return the unfinished job whose key this is; compared by hash, in a time that tells nothing."""
+    digest = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
+    for job in runner:
+        if isinstance(job.work, ProcessWork) and hmac.compare_digest(job.work.key_sha256, digest):
+            return job
+    return None
+
+
+def refuse_jobs(connection: Connection, text: str) -> None:
+    """Refuse what no job may do.
+
+    Raises:
+        Refused: the client is a job's process; with `text`.
+    """
+    if connection.hello.job_key:
+        raise Refused(text)
