@@ -19,7 +19,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 from terminal import Home, Python, Shell
 
 #: Would lead a sign-in or an HTTP client away from the embedded cloud, or into another home.
-FOREIGN = ("AZURE_", "AZJOBS_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT", "IDENTITY_", "MSI_")
+FOREIGN = (
+    "AZURE_",
+    "AZJOBS_",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "SSL_CERT",
+    "IDENTITY_",
+    "MSI_",
+    "BROWSER",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+)
 
 
 @pytest.fixture(autouse=True)

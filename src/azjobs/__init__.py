@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         RequestFailed,
         ResourceNotFound,
         SignInFailed,
+        SignInWarning,
         StoreFull,
         StoreTooNew,
         WaitTimedOut,
@@ -69,7 +70,8 @@ if TYPE_CHECKING:
     from azjobs.session.jobs import Job
     from azjobs.session.plans import Detached
     from azjobs.session.receiving import Received, receive_job
-    from azjobs.session.signing_in import connect_az_account, disconnect_az_account
+    from azjobs.session.signing_in import connect_az_account
+    from azjobs.session.signing_out import disconnect_az_account
     from azjobs.session.starting import start_job
     from azjobs.session.tracking import track
     from azjobs.session.values import Unopened
@@ -106,6 +108,7 @@ _HOMES = {
         "RequestFailed",
         "ResourceNotFound",
         "SignInFailed",
+        "SignInWarning",
         "StoreTooNew",
         "WaitTimedOut",
         "WrongTarget",
@@ -136,7 +139,8 @@ _HOMES = {
     "azjobs.session.jobs": ("Job",),
     "azjobs.session.plans": ("Detached",),
     "azjobs.session.receiving": ("Received", "receive_job"),
-    "azjobs.session.signing_in": ("connect_az_account", "disconnect_az_account"),
+    "azjobs.session.signing_in": ("connect_az_account",),
+    "azjobs.session.signing_out": ("disconnect_az_account",),
     "azjobs.session.starting": ("start_job",),
     "azjobs.session.tracking": ("track",),
     "azjobs.session.values": ("Unopened",),
@@ -180,6 +184,7 @@ __all__ = [
     "RestResponse",
     "SecureString",
     "SignInFailed",
+    "SignInWarning",
     "StoreFull",
     "StoreTooNew",
     "Subscription",

@@ -75,7 +75,7 @@ class UserCredential:
         self._sign_in = sign_in
         self._cache = cache
         self._authority = f"{sign_in.environment.authority_url.rstrip('/')}/{sign_in.key.tenant}"
-        self._session = _session(route_to(self._authority, sign_in, secrets))
+        self._session = web_session(route_to(self._authority, sign_in, secrets))
         self._session.hooks["response"].append(self._heard)
         self._client: msal.PublicClientApplication | None = None
         self._status, self._delay_s = 0, 0.0  # of the last answer
@@ -141,7 +141,8 @@ class UserCredential:
         self._status, self._delay_s = response.status_code, retry_after_s(response.headers)
 
 
-def _session(route: Route) -> requests.Session:
+def web_session(route: Route) -> requests.Session:
+    """Return a session of requests that goes that way, and waits for no answer for ever."""
     session = requests.Session()
     session.trust_env = False
     session.verify = route.ca_file or True

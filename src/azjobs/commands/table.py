@@ -109,7 +109,7 @@ COMMANDS: tuple[Command, ...] = (
         "Sign in.",
         aliases=("Login-AzAccount", "Add-AzAccount"),
     ),
-    _cmdlet(CONTEXTS, "Disconnect-AzAccount", "azjobs.session.signing_in", "Sign out.", aliases=("Logout-AzAccount",)),
+    _cmdlet(CONTEXTS, "Disconnect-AzAccount", "azjobs.session.signing_out", "Sign out.", aliases=("Logout-AzAccount",)),
     _cmdlet(CONTEXTS, "Get-AzContext", _CONTEXTS, "List contexts; the current one is marked.", is_read=True),
     _cmdlet(CONTEXTS, "Select-AzContext", _CONTEXTS, "Make a context the current one."),
     _cmdlet(

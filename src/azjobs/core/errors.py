@@ -103,6 +103,10 @@ class SignInFailed(Refused):
     """The sign-in was refused; nothing was saved."""
 
 
+class SignInWarning(UserWarning):
+    """A sign-in went on, but not as a whole: a tenant was left out, or a secret lies where others may read it."""
+
+
 class ContextRequired(Refused):
     """Context autosave is off, so this job has no context. Pass az_context= to start_job or to the command."""
 

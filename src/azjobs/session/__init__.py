@@ -4,7 +4,8 @@ Layers above use these (each module says more):
 
     contexts    resolve_context, get_az_context, set_az_context, select_az_context, autosave
     context     Context
-    signing_in  connect_az_account, disconnect_az_account
+    signing_in  connect_az_account
+    signing_out disconnect_az_account
     credentials get_credential, and the named credentials of a session
     plans       run_plan, read_plan, what_if: Azure work, blocking or as a job
     jobs        Job

@@ -23,7 +23,7 @@ from azjobs.session.autosave import is_autosave_on
 from azjobs.session.baggage import Baggage
 from azjobs.session.context import Context, innermost
 from azjobs.session.contexts import current_value, resolve_context
-from azjobs.session.environment import sendable_environment
+from azjobs.session.environment import import_path, sendable_environment
 from azjobs.session.identity import SESSION_VARIABLE
 from azjobs.session.jobs import Job
 from azjobs.session.local import Local, local
@@ -163,7 +163,7 @@ def _function(
         named=baggage.named,
         payload=payload,
         environment=sendable_environment(),
-        sys_path=_sys_path(),
+        sys_path=import_path(),
     )
 
 
@@ -177,7 +177,7 @@ def _program(
     environment = sendable_environment()
     if kind is ProcessKind.COMMAND:  # azjobs typed inside it acts where the job does
         environment[SESSION_VARIABLE] = make_job_session(here.layout, row.uuid, own, autosave=row.autosave)
-    sys_path = _sys_path()[1:] if kind is ProcessKind.FILE else ()  # the script's own folder comes first instead
+    sys_path = import_path()[1:] if kind is ProcessKind.FILE else ()  # the script's own folder comes first instead
     return Submit(0, row, environment=environment, sys_path=sys_path)
 
 
@@ -236,11 +236,6 @@ def _folder(working_directory: PathLike) -> str:
     if not folder.is_dir():
         raise InvalidInput(f"There is no folder {folder}. No job was started.")
     return str(folder)
-
-
-def _sys_path() -> tuple[str, ...]:
-    """Where this program imports from; "" is its own folder, wherever the job runs."""
-    return tuple(path or os.getcwd() for path in sys.path)  # noqa: PTH109 - import paths are text
 
 
 def _umask() -> int:
