@@ -308,3 +308,49 @@ def test_a_foreign_error_of_a_credential_becomes_a_sentence(cloud: Any) -> None:
 
     with pytest.raises(SignInFailed, match="no token file"):
         using(work, build=lambda _sign_in, _secrets: Broken(Clock()))
+
+
+def test_a_throttled_sign_in_service_is_left_alone_for_as_long_as_it_asked(cloud: Any) -> None:
+    """Until then nobody's question reaches it; the sentence says how long, and then it is asked again."""
+    cloud.control.fault("/oauth2/", {"status": 429, "retry_after": 40})
+    ask, clock = asker(cloud), Clock()
+
+    async def work(broker: TokenBroker) -> Any:
+        with pytest.raises(SignInUnavailable, match=r"asks for fewer sign-ins.* 40 s") as caught:
+            await ask(broker)
+        assert caught.value.delay_s == 40
+        clock.offset_s = 38
+        with pytest.raises(SignInUnavailable):
+            await ask(broker)
+        assert cloud.token_requests() == 1
+        broker.forget(cloud.sign_in.key)  # signing in again may be tried at once
+        return await ask(broker)
+
+    assert using(work, clock=clock).token
+    assert cloud.token_requests() == 2
+
+
+def test_a_token_of_some_seconds_is_renewed_though_its_credential_keeps_it(cloud: Any) -> None:
+    """A credential of azure-identity gives its own token to the last second; a job needs the next one before."""
+    clock = Clock()
+    made: list[int] = []
+    ends_at = [int(clock()) + 5, int(clock()) + 60]
+
+    class Keeps:
+        """Gives one token for good, as a cache does."""
+
+        def __init__(self) -> None:
+            made.append(1)
+            self.number = len(made)
+
+        def get_token(self, *_: str, **__: Any) -> AccessToken:
+            return AccessToken(f"token-{self.number}", ends_at[self.number - 1])
+
+    ask = asker(cloud)
+
+    async def work(broker: TokenBroker) -> list[str]:
+        first = (await ask(broker)).token
+        clock.offset_s = 4.9
+        return [first, (await ask(broker)).token]
+
+    assert using(work, clock=clock, build=lambda _sign_in, _secrets: Keeps()) == ["token-1", "token-2"]

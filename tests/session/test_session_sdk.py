@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -84,7 +88,7 @@ def test_an_operation_of_an_asynchronous_client_is_not_begun(signed_in: Home) ->
 
 
 def test_a_client_class_that_needs_a_subscription_says_so(signed_in: Home) -> None:
-    """And an asynchronous one is not taken."""
+    """Also an asynchronous one."""
     from azure.mgmt.resource.resources import ResourceManagementClient  # noqa: PLC0415 - heavy
     from azure.mgmt.resource.resources.aio import ResourceManagementClient as Asynchronous  # noqa: PLC0415 - heavy
     from msgspec.structs import replace  # noqa: PLC0415 - here only
@@ -92,10 +96,9 @@ def test_a_client_class_that_needs_a_subscription_says_so(signed_in: Home) -> No
     context = az.get_az_context()
     assert context is not None
     bare = az.Context(replace(context.value, subscription=None))
-    with pytest.raises(az.InvalidInput, match="ResourceManagementClient needs a subscription"):
-        bare.client(ResourceManagementClient)
-    with pytest.raises(az.InvalidInput, match="is asynchronous"):
-        context.client(Asynchronous)
+    for kind in (ResourceManagementClient, Asynchronous):
+        with pytest.raises(az.InvalidInput, match="ResourceManagementClient needs a subscription"):
+            bare.client(kind)
 
 
 def test_the_credential_of_a_context_is_a_token_credential_of_both_kinds(signed_in: Home) -> None:
@@ -111,3 +114,82 @@ def test_the_credential_of_a_context_is_a_token_credential_of_both_kinds(signed_
     assert credential.get_token_info(context.environment.scope).token == token.token
     assert credential.get_token().token
     assert token.token not in repr(credential)
+
+
+async def make_group(name: str) -> list[str]:
+    from azure.mgmt.resource.resources.aio import ResourceManagementClient  # noqa: PLC0415 - heavy; also in the job
+
+    context = az.get_az_context()
+    assert context is not None
+    async with context.client(ResourceManagementClient) as client:
+        await client.resource_groups.create_or_update(name, {"location": "eastus"})
+        return [group.name async for group in client.resource_groups.list()]
+
+
+def test_an_asynchronous_client_acts_in_its_context_here_and_in_a_job(signed_in: Home) -> None:
+    """Cloud, subscription and tokens are the context's."""
+    assert "by-aio" in asyncio.run(make_group("by-aio"))
+    assert {"by-aio", "by-aio-job"} <= set(az.start_job(make_group, argument_list=["by-aio-job"]).result(LIMIT_S))
+
+
+def test_the_asynchronous_credential_is_one_of_azure_core_and_a_twin(signed_in: Home) -> None:
+    """Also as `async with context.credential`; both have the same tokens, and errors are raised where it is asked."""
+    from azure.core.credentials_async import AsyncSupportsTokenInfo, AsyncTokenCredential  # noqa: PLC0415 - heavy
+
+    context = az.get_az_context()
+    assert context is not None
+    blocking = context.credential
+
+    async def use() -> None:
+        async with blocking as credential, context.async_credential as other:
+            assert isinstance(credential, AsyncTokenCredential)
+            assert isinstance(credential, AsyncSupportsTokenInfo)
+            token = await credential.get_token(context.environment.scope)
+            assert blocking.get_token(context.environment.scope) == token
+            assert (await credential.get_token_info(context.environment.scope)).token == token.token
+            assert (await other.get_token()).token
+            assert token.token not in repr(credential)
+            with pytest.raises(az.WrongTarget):
+                await credential.get_token(tenant_id="elsewhere")
+
+    asyncio.run(use())
+
+
+def test_tasks_that_ask_at_once_share_one_fetch_and_the_loop_goes_on(signed_in: Home) -> None:
+    """Nobody waits for the daemon but who asked; a task that is cancelled takes none of the others along."""
+    from azjobs.core.wire import DaemonStatus, Status  # noqa: PLC0415 - here only
+    from azjobs.session.local import local  # noqa: PLC0415 - here only
+
+    context = az.get_az_context()
+    assert context is not None
+    scope = context.environment.scope
+    daemon = local().client.ask(Status(0), DaemonStatus).pid
+
+    async def use() -> None:
+        credential = context.async_credential
+        os.kill(daemon, signal.SIGSTOP)
+        try:
+            asking = [asyncio.create_task(credential.get_token(scope)) for _ in range(50)]
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not any(task.done() for task in asking)
+            assert sum(thread.name == "azjobs-token" for thread in threading.enumerate()) == 1
+            asking[0].cancel()
+        finally:
+            os.kill(daemon, signal.SIGCONT)
+        cancelled, *found = await asyncio.gather(*asking, return_exceptions=True)
+        assert isinstance(cancelled, asyncio.CancelledError)
+        assert len({token.token for token in found if not isinstance(token, BaseException)}) == 1
+
+    asyncio.run(use())
+
+
+def test_the_asynchronous_credential_travels_as_the_grant_it_is(signed_in: Home) -> None:
+    """As an argument it is the same in the job."""
+    context = az.get_az_context()
+    assert context is not None
+
+    async def use(credential: Any) -> int:
+        return len((await credential.get_token()).token)
+
+    assert az.start_job(use, argument_list=[context.async_credential]).result(LIMIT_S) > 100

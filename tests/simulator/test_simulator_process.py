@@ -146,6 +146,8 @@ def test_what_is_secret_is_for_the_owner_only(tmp_path):
         "client_id",
         "client_secret",
         "account",
+        "username",
+        "password",
         "settle_s",
     }
 

@@ -28,13 +28,15 @@ async def serve(home: Path, handover: Handover) -> int:
     """Run one daemon to its end; without a keeper, start the next one and leave. Returns the exit status."""
     keeper = await KeeperChannel.open(handover.keeper_fd)
     listening = listening_socket(handover.listen_fd)
+    identity = listening_socket(handover.identity_fd) if handover.identity_fd is not None else None
     daemon = Daemon(Layout(home), version=VERSION, keeper=keeper)
     gc.freeze()
-    await daemon.run(listening)
+    await daemon.run(listening, identity)
     if keeper.closed.done():
         log.warning("The keeper is gone: starting a new one.")
         try:
-            start_successor(run_folder(home), home, listen=listening, is_started=len(daemon.runner) > 0)
+            is_started = len(daemon.runner) > 0
+            start_successor(run_folder(home), home, listen=listening, identity=identity, is_started=is_started)
         except KeeperRunning:
             return FAILED  # only the channel broke: the keeper starts the next daemon when this one fails
         except KeeperError as error:

@@ -18,8 +18,10 @@ import msgspec
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
+from azjobs.azure import answers
+from azjobs.azure.answers import Answer
 from azjobs.azure.credentials import Credential, build
-from azjobs.azure.refusals import SignInUnavailable, explain, retry_after_s
+from azjobs.azure.refusals import SignInUnavailable, explain
 from azjobs.core.context import SignInKey
 from azjobs.core.errors import SignInFailed
 from azjobs.core.signin import SignIn
@@ -179,11 +181,12 @@ class TokenBroker:
             if self._is_wanted(ask.key):
                 self._credentials[known] = credential
         scope, claims = ask.key[3:]
-        answer = await asyncio.get_running_loop().run_in_executor(self._pool, _get_token, credential, scope, claims)
+        loop = asyncio.get_running_loop()
+        answer, heard = await loop.run_in_executor(self._pool, _get_token, credential, scope, claims)
         await ask.on_fetched()
         if isinstance(answer, AccessToken):
             return Token(answer.token, float(answer.expires_on))
-        failure = _as_failure(answer, ask.sign_in)
+        failure = _as_failure(answer, heard, ask.sign_in)
         if not isinstance(failure, SignInUnavailable):
             self._drop(known)  # built with a secret that may be wrong; next time it is asked for again
         elif failure.delay_s > 0:
@@ -206,26 +209,26 @@ class TokenBroker:
             self._pool.submit(close)
 
 
-def _get_token(credential: Credential, scope: str, claims: str) -> AccessToken | Exception:
+def _get_token(credential: Credential, scope: str, claims: str) -> tuple[AccessToken | Exception, Answer]:
     """Return the token or what went wrong: raised, it would carry the frames, and their secrets, of the credential."""
+    answers.forget()
     try:
-        return credential.get_token(*scope.split(), **({"claims": claims} if claims else {}))
+        return credential.get_token(*scope.split(), **({"claims": claims} if claims else {})), answers.last()
     except Exception as problem:  # noqa: BLE001 - a credential is other people's code, and a job must end in a sentence
         problem.__traceback__ = None
-        return problem
+        return problem, answers.last()
 
 
-def _as_failure(answer: Exception, sign_in: SignIn) -> SignInFailed | SignInUnavailable:
+def _as_failure(answer: Exception, heard: Answer, sign_in: SignIn) -> SignInFailed | SignInUnavailable:
     if isinstance(answer, SignInFailed | SignInUnavailable):  # of a credential of our own
         return answer
-    response = getattr(answer, "response", None)
     return explain(
         str(getattr(answer, "message", answer)),
         account=sign_in.key.account,
         tenant=sign_in.key.tenant,
         is_network=_is_network(answer),
-        status=int(getattr(response, "status_code", None) or 0),
-        delay_s=retry_after_s(getattr(response, "headers", None) or {}),
+        status=heard.status,
+        delay_s=heard.delay_s,
     )
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from azjobs.azure.answers import hear
 from azjobs.core.signin import SignIn
 
 PROXY = "proxy"  # the secret with the address of a proxy that asks for a password
@@ -43,12 +44,10 @@ def route_to(url: str, sign_in: SignIn, secrets: Mapping[str, str]) -> Route:
 def is_exempt(host: str, port: int, no_proxy: str) -> bool:
     """Whether `no_proxy` names a host: exactly, as a suffix at a dot, as a network, with its port, or by `*`.
 
-    Loopback is exempt always: what is meant there is never another machine's.
-    The rules are those of curl [curl.se/docs/manpage.html, --noproxy].
+    The rules are those of curl [curl.se/docs/manpage.html, --noproxy]: loopback is
+    behind the proxy too, if it is not named.
     """
     host = host.lower().rstrip(".")
-    if host == "localhost" or host.endswith(".localhost") or _is_loopback(host):
-        return True
     entries = (entry.strip().lower() for entry in no_proxy.replace(" ", ",").split(","))
     return any(_is_named(host, port, entry) for entry in entries if entry)
 
@@ -59,7 +58,7 @@ def network_options(url: str, sign_in: SignIn, secrets: Mapping[str, str]) -> di
     A path given as `connection_verify` wins over REQUESTS_CA_BUNDLE.
     """
     route = route_to(url, sign_in, secrets)
-    options: dict[str, Any] = {"retry_total": 0, "use_env_settings": False}
+    options: dict[str, Any] = {"retry_total": 0, "use_env_settings": False, "raw_response_hook": hear}
     if route.ca_file:
         options["connection_verify"] = route.ca_file
     if route.proxy:
@@ -82,12 +81,5 @@ def _is_named(host: str, port: int, entry: str) -> bool:
 def _is_in_network(host: str, network: str) -> bool:
     try:
         return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        return False
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import msal
+import msgspec
 import requests
 from azure.core.credentials import AccessToken
 
@@ -38,8 +39,9 @@ class UserCache:
         self.lock = threading.Lock()
         self.msal = msal.SerializableTokenCache()
         try:
+            msgspec.json.decode(text, type=dict[str, dict[str, Any]])
             self.msal.deserialize(text)
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, msgspec.MsgspecError):
             raise SignInFailed(f"The tokens of this sign-in cannot be read. {CONNECT}") from None
 
     def __repr__(self) -> str:

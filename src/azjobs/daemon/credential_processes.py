@@ -122,10 +122,10 @@ class ProcessCredential:
         if self._channel is None:
             ours, theirs = socket.socketpair()
             ours.settimeout(START_S)
+            self._channel = ours
             with tempfile.TemporaryFile() as words:
                 with theirs:
                     self._execute(theirs, words.fileno())
-                self._channel = ours
                 if self._is_closed:  # while it was being started
                     self._end()
                     raise _Ended
@@ -147,6 +147,7 @@ class ProcessCredential:
                 start_new_session=True,
             )
         except OSError as error:
+            self._end()
             raise SignInFailed(f"{interpreter.executable} cannot be executed: {error.strerror}.") from None
 
     def _begun(self, channel: socket.socket, words: int) -> None:
@@ -159,6 +160,8 @@ class ProcessCredential:
             with contextlib.suppress(OSError):  # then the question finds out
                 send(channel, self._begin)
             return
+        if self._is_closed:
+            raise _Ended
         said = os.pread(words, 64 * 1024, 0).decode("utf-8", "replace").strip().splitlines()
         self._end()
         why = said[-1] if said else "it does not answer, or has another version of azjobs"

@@ -22,7 +22,9 @@ from azjobs.core.job import Job, PlanWork, ProcessWork
 from azjobs.core.layout import Layout
 from azjobs.core.signin import SignIn
 from azjobs.core.states import Blocked, QuestionKind, Stopping, is_process_waiting
+from azjobs.daemon.background import Background
 from azjobs.daemon.followers import Followers
+from azjobs.daemon.identity_endpoint import IdentityEndpoint
 from azjobs.daemon.job_tokens import JobTokens
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.plain_reads import PlainReads
@@ -53,7 +55,7 @@ class Daemon:
         self._layout = layout
         self._keeper = keeper
         self._leaving = asyncio.Event()
-        self._background: set[asyncio.Future[object]] = set()
+        self._background = Background()
         layout.journals_folder.mkdir(mode=0o700, exist_ok=True)
         self._store = SqliteStore(layout.store_file, layout.bell_file)
         self.followers = Followers()
@@ -85,22 +87,27 @@ class Daemon:
             processes=self.processes,
             remove_files=lambda uuid: remove_files(layout.journal_file(uuid)),
         )
+        self.identity = IdentityEndpoint(self.runner, self.job_tokens)
         self.service = Service(parts, version=version, leave=self._leaving.set)
         self.service.on_taken = self._hold
         self.server = Server(self.service, version=version, epoch=self._store.epoch)
         self.sign_ins.on_added = self._signed_in
 
-    async def run(self, listening: socket.socket) -> None:
-        """Serve until asked to leave, or idle, or without a keeper."""
+    async def run(self, listening: socket.socket, identity: socket.socket | None = None) -> None:
+        """Serve until asked to leave, or idle, or without a keeper; `identity`: the port of the identity endpoint."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leaving.set)
+        if identity is not None:
+            self.processes.identity_url = self.identity.bind(identity)
         await self.sign_ins.load()
         self.requests.start()
         await self.sessions.load()
         await self._recover()
         self.sessions.forget_ended()
         await self.server.start(listening)
+        if identity is not None:
+            await self.identity.start(identity)
         loop.call_later(IDLE_S, self._leave_if_idle)
         self._keeper.closed.add_done_callback(lambda _: self._leaving.set())
         try:
@@ -110,11 +117,11 @@ class Daemon:
 
     async def _close(self) -> None:
         await self.server.close()
+        await self.identity.close()
         await self.requests.close()
         await self.processes.close()
         self.sessions.close()
-        for task in list(self._background):
-            task.cancel()
+        await self._background.cancel()
         with contextlib.suppress(Exception):  # what could not be recorded is found out again at the next start
             self.ledger.commit()
         await self.transport.close()
@@ -157,7 +164,7 @@ class Daemon:
         self.job_tokens.signed_in(scope, sign_in)
 
     def _job_finished(self, job: Job) -> None:
-        self._spawn(self._forget_secrets(job))
+        self._background.spawn(self._forget_secrets(job))
 
     async def _forget_secrets(self, job: Job) -> None:
         self.ledger.drop_payload(job.uuid)
@@ -183,11 +190,6 @@ class Daemon:
     def _broken(self, error: Exception) -> None:
         log.error("Leaving: %s", error)
         self._leaving.set()
-
-    def _spawn(self, work: object) -> None:
-        task: asyncio.Future[object] = asyncio.ensure_future(work)  # type: ignore[call-overload]  # always a coroutine of this class
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
 
 
 def listening_socket(fd: int) -> socket.socket:

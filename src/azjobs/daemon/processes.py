@@ -25,6 +25,8 @@ from azjobs.core.layout import Layout
 from azjobs.core.questions import ENVIRONMENT
 from azjobs.core.secret import SecureString
 from azjobs.core.states import Stopping
+from azjobs.daemon.background import Background
+from azjobs.daemon.job_environment import job_environment
 from azjobs.daemon.recovery import NOT_BEGUN, end_of
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.vault import SecretsMissing, Vault
@@ -50,7 +52,7 @@ LOCK_TRIES = 100
 
 
 class ProcessRunner:
-    """The processes of jobs."""
+    """The processes of jobs. `identity_url`: where they ask for tokens as of a managed identity; "" for nowhere."""
 
     def __init__(
         self, runner: Runner, store: JobStore, vault: Vault, keeper: KeeperChannel, layout: Layout[Path]
@@ -61,15 +63,14 @@ class ProcessRunner:
         self._keeper = keeper
         self._layout = layout
         self._launcher = default_launcher(self._exited)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._watched: dict[str, int] = {}
         self._restarted: set[str] = set()
+        self.identity_url = ""
 
     async def close(self) -> None:
         """Let go of all processes; they go on."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.cancel()
         loop = asyncio.get_running_loop()
         for fd in self._watched.values():
             loop.remove_reader(fd)
@@ -85,11 +86,11 @@ class ProcessRunner:
 
     def start(self, job: Job) -> None:
         """Start the job's process and feed back what came of it."""
-        self._spawn(self._start(job))
+        self._background.spawn(self._start(job))
 
     def stop(self, job: Job) -> None:
         """End the job's process and all that it started."""
-        self._spawn(self._stop(job))
+        self._background.spawn(self._stop(job))
 
     def watch(self, job: Job) -> None:
         """Watch a living process that an earlier daemon's warm parent had started."""
@@ -102,7 +103,7 @@ class ProcessRunner:
         pid = begin.pid if begin is not None else work.pid
         fd = open_exit_fd(pid) if pid else None
         if fd is None:
-            self._spawn(self._await_lock(job.uuid, pid))
+            self._background.spawn(self._await_lock(job.uuid, pid))
             return
         self._watched[job.uuid] = fd
         asyncio.get_running_loop().add_reader(fd, self._watched_ended, job.uuid, pid)
@@ -149,6 +150,7 @@ class ProcessRunner:
         if environment is None:
             raise SecretsMissing((ENVIRONMENT,))
         key = await self._key(job, work)
+        own = job_environment(environment, job.context, endpoint=self.identity_url, key=key)
         runtime: dict[str, Any] = {
             "job_key": key,
             "uuid": job.uuid,
@@ -162,7 +164,7 @@ class ProcessRunner:
         message = StartMessage(
             journal=str(self._layout.journal_file(job.uuid)),
             kind=work.kind,
-            environ={os.fsencode(k): os.fsencode(v) for k, v in environment.items()},
+            environ={os.fsencode(k): os.fsencode(v) for k, v in own.items()},
             folder=os.fsencode(work.folder),
             umask=work.umask,
             sys_path=list(work.sys_path),
@@ -202,7 +204,7 @@ class ProcessRunner:
     def _exited(self, exited: Exited) -> None:
         """A warm parent tells that a process it started has ended."""
         if exited.exit_code is None:
-            self._spawn(self._await_lock(exited.job_id, exited.pid))
+            self._background.spawn(self._await_lock(exited.job_id, exited.pid))
         else:
             self._end(exited.job_id, exited.exit_code)
 
@@ -210,7 +212,7 @@ class ProcessRunner:
         fd = self._watched.pop(uuid)
         asyncio.get_running_loop().remove_reader(fd)
         os.close(fd)
-        self._spawn(self._await_lock(uuid, pid))
+        self._background.spawn(self._await_lock(uuid, pid))
 
     async def _await_lock(self, uuid: str, pid: int) -> None:
         """The process is gone, or nearly: its journal's lock is the evidence."""
@@ -242,8 +244,3 @@ class ProcessRunner:
             return
         self._restarted.discard(uuid)
         self._runner.apply(uuid, end)
-
-    def _spawn(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -30,6 +30,7 @@ from azjobs.core.wire import (
     format_frame,
     parse_message,
 )
+from azjobs.daemon.background import Background
 from azjobs.daemon.followers import BACKLOG_BYTES
 from azjobs.keeper.launch import peer_uid
 
@@ -99,7 +100,7 @@ class Server:
         self._welcome = Welcome(version, epoch, os.getpid())
         self._server: asyncio.Server | None = None
         self.last_request_at = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     async def start(self, listening: socket.socket) -> None:
         """Serve on a listening socket."""
@@ -110,9 +111,7 @@ class Server:
         """Let every client go."""
         if self._server is not None:
             self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.cancel()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -138,7 +137,7 @@ class Server:
                         if connection is None:
                             return
                     elif not isinstance(message, Hello):
-                        self._spawn(self._serve(connection, message))
+                        self._background.spawn(self._serve(connection, message))
         finally:
             if connection is not None:
                 connection.gone()
@@ -174,8 +173,3 @@ class Server:
             text = f"The daemon failed on {type(message).__name__} ({type(error).__name__}); its log says more."
             reply = Refusal(message.seq, "DaemonUnavailable", text)
         connection.send(reply)
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -177,6 +177,8 @@ class Service:
     async def _take(self, connection: Connection, message: wire.Submit, later: list[Effect]) -> Job:
         job = self._rights.as_granted(connection, message.job)
         secrets = dict(message.secrets)
+        if message.named:
+            refuse_jobs(connection, NO_CREDENTIALS)
         for hole, name in message.named.items():
             held = await self._vault.credential(job.session, name)
             if held is None:

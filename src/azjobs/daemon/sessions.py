@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 
 from azjobs.core.job import Job
+from azjobs.daemon.background import Background
 from azjobs.daemon.sign_ins import SignIns
 from azjobs.daemon.vault import Vault
 from azjobs.process.identity import is_running, open_exit_fd
@@ -25,7 +26,7 @@ class Sessions:
         self._jobs = jobs
         self._watched: dict[str, int] = {}
         self._ended_sessions: set[str] = set()  # only these: a named session has no leader, and never ends by itself
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     async def load(self) -> None:
         """Watch the sessions that the daemon before had to do with."""
@@ -35,7 +36,7 @@ class Sessions:
     def forget_ended(self) -> None:
         """Forget what belonged to sessions that ended while no daemon ran; once the unfinished jobs are known."""
         for session in self._ended_sessions:
-            self._spawn(self._end(session))
+            self._background.spawn(self._end(session))
 
     async def add(self, session: str, leader: tuple[int, int] | None) -> None:
         """Watch the leader of a session for which something is held."""
@@ -46,7 +47,7 @@ class Sessions:
     def job_finished(self, _: Job) -> None:
         """A job that ended may have been the last to need the sign-ins of a session that is gone."""
         if self._ended_sessions:
-            self._spawn(self._forget_sign_ins(set(self._ended_sessions)))
+            self._background.spawn(self._forget_sign_ins(set(self._ended_sessions)))
 
     def close(self) -> None:
         """Watch no more."""
@@ -71,7 +72,7 @@ class Sessions:
         os.close(fd)
         self._watched.pop(session, None)
         self._ended_sessions.add(session)
-        self._spawn(self._end(session))
+        self._background.spawn(self._end(session))
 
     async def _end(self, session: str) -> None:
         await self._vault.drop_session(session)
@@ -82,8 +83,3 @@ class Sessions:
         for scope in scopes - needed:
             self._ended_sessions.discard(scope)
             await self._sign_ins.drop_scope(scope)
-
-    def _spawn(self, work: object) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload]  # always a coroutine of this class
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -12,6 +12,7 @@ LISTEN_NAME = "AZJOBS_LISTEN_FD"
 KEEPER_NAME = "AZJOBS_KEEPER_FD"
 IDENTITY_NAME = "AZJOBS_IDENTITY_FD"
 NAMES = (LISTEN_NAME, KEEPER_NAME, IDENTITY_NAME)
+IDENTITY_PATH = "/azjobs/msi/token"  # in the address of the identity port; tells it from other such endpoints
 
 
 class Handover:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import azjobs
 from azjobs.keeper.errors import BY_EXIT, StartFailed, StartTimedOut
 from azjobs.keeper.folder import LOGS_NAME, make_private, open_private
-from azjobs.keeper.handover import NAMES
+from azjobs.keeper.handover import IDENTITY_PATH, NAMES
 from azjobs.keeper.options import IDLE_S
 from azjobs.keeper.protection import format_environment, own_environment
 
@@ -34,6 +34,7 @@ START_TIMEOUT_S = 10.0  # a guess: a hundred times what a start takes
 SECRET_NAMES = frozenset(
     {"AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "ARM_CLIENT_SECRET"}
 )
+_IDENTITY_NAMES = frozenset({"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS"})
 _SESSION_NAMES = frozenset({"AZJOBS_SESSION"})  # a daemon belongs to no session
 
 
@@ -45,6 +46,8 @@ def daemon_command(home: Path) -> list[str]:
 def daemon_environment(environment: Mapping[str, str], home: Path) -> dict[str, str]:
     """Return the daemon's environment: `environment` without secrets and without what belongs to one shell."""
     left_out = SECRET_NAMES | _SESSION_NAMES | frozenset(NAMES)
+    if environment.get("IDENTITY_ENDPOINT", "").endswith(IDENTITY_PATH):  # started from within a job
+        left_out |= _IDENTITY_NAMES
     kept = {name: value for name, value in environment.items() if name not in left_out}
     return kept | {"AZJOBS_HOME": str(home)}
 

@@ -5,17 +5,24 @@ argument, a closure, a global that the function uses) it is found:
 
     context:N             the Nth grant of the job
     tokens:N              the TokenCredential of the Nth grant
+    async-tokens:N        its AsyncTokenCredential
     secret:NAME           a SecureString
     credential:NAME:USER  a Credential; NAME is its password's
 """
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING, TypeGuard
+
 from azjobs.core.context import ContextValue
 from azjobs.core.secret import Credential, SecureString
 from azjobs.session.context import Context
 from azjobs.session.named_secret import NamedSecret
 from azjobs.session.token import BrokeredCredential
+
+if TYPE_CHECKING:
+    from azjobs.session.async_token import AsyncBrokeredCredential
 
 
 class Baggage:
@@ -38,6 +45,8 @@ class Baggage:
             return f"secret:{self._secret(value, 'A secret argument')}"
         if isinstance(value, BrokeredCredential):
             return f"tokens:{self._grant(value.context)}"
+        if _is_async_credential(value):
+            return f"async-tokens:{self._grant(value.context)}"
         return None
 
     def _grant(self, context: ContextValue) -> int:
@@ -57,3 +66,9 @@ class Baggage:
         else:
             self.clear[name] = secret
         return name
+
+
+def _is_async_credential(value: object) -> TypeGuard[AsyncBrokeredCredential]:
+    """Whether it is one; where nobody has imported them there are none."""
+    module = sys.modules.get("azjobs.session.async_token")
+    return module is not None and isinstance(value, module.AsyncBrokeredCredential)

@@ -17,10 +17,8 @@ def make_client(context: Context, kind: type[ClientT], options: dict[str, Any]) 
     """Return a client of the class `kind`; `options` win over what the context says.
 
     Raises:
-        InvalidInput: the class needs a subscription and the context has none, or it is asynchronous.
+        InvalidInput: the class needs a subscription and the context has none.
     """
-    if ".aio." in f"{kind.__module__}.":
-        raise InvalidInput(f"{kind.__qualname__} of {kind.__module__} is asynchronous; take the one beside `aio`.")
     environment = context.environment
     url = environment.resource_manager_url
     arguments: dict[str, Any] = {"base_url": url, "credential_scopes": [environment.scope]}
@@ -32,4 +30,6 @@ def make_client(context: Context, kind: type[ClientT], options: dict[str, Any]) 
         if context.subscription is None:
             raise InvalidInput(f"{kind.__name__} needs a subscription, and the context {context.name} has none.")
         arguments["subscription_id"] = context.subscription.id
-    return kind(**{"credential": context.credential, **arguments, **options})
+    is_async = ".aio." in f"{kind.__module__}."
+    credential = context.async_credential if is_async else context.credential
+    return kind(**{"credential": credential, **arguments, **options})

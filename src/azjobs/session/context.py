@@ -10,6 +10,7 @@ import msgspec
 from azjobs.core.context import Account, ContextValue, Environment, Subscription, Tenant
 
 if TYPE_CHECKING:
+    from azjobs.session.async_token import AsyncBrokeredCredential
     from azjobs.session.token import BrokeredCredential
 
 ClientT = TypeVar("ClientT")
@@ -60,11 +61,16 @@ class Context:
 
         return BrokeredCredential(self.value)
 
+    @property
+    def async_credential(self) -> AsyncBrokeredCredential:
+        """An AsyncTokenCredential of azure-core for this context, as `async with context.credential` gives it."""
+        return self.credential.to_async()
+
     def client(self, kind: type[ClientT], **options: Any) -> ClientT:
         """Return an official Azure SDK client bound to this context: its credential, subscription and cloud.
 
         Args:
-            kind: the client's class, as `ComputeManagementClient`.
+            kind: the client's class, as `ComputeManagementClient`, also an asynchronous one of `aio`.
             options: further arguments of that class; they win over the context's.
 
         Raises:

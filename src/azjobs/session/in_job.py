@@ -52,6 +52,8 @@ class Runtime:
                 return Credential(username, SecureString(self._secrets[secret]))
             case "tokens":
                 return Context(self._contexts[int(rest)]).credential
+            case "async-tokens":
+                return Context(self._contexts[int(rest)]).async_credential
         raise LookupError(f"This job was granted nothing under the name {name!r}.")
 
     def persistent(self, _value: object) -> str | None:

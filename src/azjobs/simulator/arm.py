@@ -115,7 +115,8 @@ def _authenticate(call: Call) -> None:
             "The access token has been obtained for wrong audience or resource. It should exactly match with one of "
             f"the allowed audiences '{call.cloud.base_url}','{call.cloud.base_url}/'.",
         )
-    call.principal = call.cloud.directory.find_principal(claims.tid, claims.appid)
+    call.entry.object_id = claims.oid
+    call.principal = call.cloud.directory.find_holder(claims.tid, claims.appid, claims.oid)
     if call.principal is None:
         raise ArmError(401, "InvalidAuthenticationToken", "The access token is of a principal that is gone.")
 
@@ -193,7 +194,7 @@ def _authorize(call: Call, route: Route) -> None:
         raise ArmError(
             403,
             "AuthorizationFailed",
-            f"The client '{call.principal.client_id}' with object id '{call.principal.object_id}' does not have "
+            f"The client '{call.principal.label}' with object id '{call.principal.object_id}' does not have "
             f"authorization to perform action '{route.permission}' over scope '{call.path.raw}' or the scope is "
             "invalid. If access was recently granted, please refresh your credentials.",
         )

@@ -24,7 +24,7 @@ IDENTITY_FILE = "identity.json"
 
 
 class Identity(msgspec.Struct):
-    """Who a simulator is. `ca_pem` is public; `server_pem` (key and chain), `signing_pem` and the secret are not."""
+    """Who a simulator is. Public are `ca_pem`, ids and ports; everything else is a secret."""
 
     ca_pem: str
     server_pem: str
@@ -35,6 +35,9 @@ class Identity(msgspec.Struct):
     client_id: str
     object_id: str
     port: int = 0  # 0: none was bound yet
+    identity_port: int = 0  # of the plain endpoint for managed identities
+    user_password: str = ""
+    identity_header: str = ""  # what a caller of the identity endpoint shows
     #: Where it was kept: a copy elsewhere must not take the port of the original, whose name and keys it has.
     folder: str = ""
 
@@ -76,6 +79,8 @@ def make_identity() -> Identity:
         subscription_id=str(uuid.uuid4()),
         client_id=str(uuid.uuid4()),
         object_id=str(uuid.uuid4()),
+        user_password=secrets.token_urlsafe(18),
+        identity_header=secrets.token_urlsafe(30),
     )
 
 
@@ -89,7 +94,9 @@ def load_identity(folder: Path) -> Identity:
         # Nothing of worth is lost with a damaged identity: the cloud behind it lived in memory.
         return make_identity()
     if identity.folder != str(folder):
-        identity.port = 0
+        identity.port = identity.identity_port = 0
+    identity.user_password = identity.user_password or secrets.token_urlsafe(18)  # kept before there were any
+    identity.identity_header = identity.identity_header or secrets.token_urlsafe(30)
     return identity
 
 

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from azjobs.simulator.certificates import Identity
-from azjobs.simulator.directory import Directory, Principal, Role, Subscription, Tenant
+from azjobs.simulator.directory import Directory, Subscription, Tenant
 from azjobs.simulator.faults import Action, Faults
 from azjobs.simulator.inventory import Inventory
 from azjobs.simulator.journal import Effect, Journal, Request
 from azjobs.simulator.limits import Limiter, Limits
 from azjobs.simulator.operations import GOOD, Operations, Outcome
 from azjobs.simulator.paths import ArmPath, parse_path
+from azjobs.simulator.principals import Application, ClientSecret, Member, Principal, Role, User, object_id_of
 from azjobs.simulator.settings import Kind, Settings
+from azjobs.simulator.sign_in_state import SignInState
 from azjobs.simulator.tokens import Claims, TokenSigner
 
 Json = dict[str, Any]
@@ -24,6 +26,7 @@ TENANT_NAME = "Contoso"
 TENANT_DOMAIN = "contoso.example"
 SUBSCRIPTION_NAME = "Rehearsal"
 ACCOUNT_NAME = "azjobs-demo"
+USERNAME = f"dana@{TENANT_DOMAIN}"
 
 
 class Cloud:
@@ -49,6 +52,7 @@ class Cloud:
         self.operations = Operations(self.settings, steady, wall)
         self.inventory = Inventory()
         self.directory = first_directory(identity)
+        self.sign_in = SignInState()
         #: What providers keep between requests, by their module's name; emptied by a reset.
         self.provider_state: dict[str, Any] = {}
 
@@ -61,35 +65,61 @@ class Cloud:
         self.limiter.use(Limits())
         self.inventory = Inventory()
         self.directory = first_directory(self.identity)
+        self.sign_in = SignInState()
         self.provider_state.clear()
 
 
 def first_directory(identity: Identity) -> Directory:
-    """Return the directory every simulator begins with: one tenant, one subscription, one owner."""
+    """Return the directory every simulator begins with: one tenant, one subscription, three owners.
+
+    They are an application with a secret, a user, and the system-assigned identity of the identity endpoint.
+    """
     directory = Directory()
     directory.add_tenant(Tenant(identity.tenant_id, TENANT_NAME, TENANT_DOMAIN))
     directory.add_subscription(Subscription(identity.subscription_id, SUBSCRIPTION_NAME, identity.tenant_id))
     scope = f"/subscriptions/{identity.subscription_id}".lower()
-    directory.add_principal(
-        Principal(
-            identity.tenant_id,
-            identity.client_id,
-            identity.object_id,
-            ACCOUNT_NAME,
-            identity.client_secret,
-            {scope: Role.OWNER},
+    rights = {scope: Role.OWNER}
+    directory.add_application(
+        Application(
+            tenant_id=identity.tenant_id,
+            client_id=identity.client_id,
+            object_id=identity.object_id,
+            name=ACCOUNT_NAME,
+            secrets=[ClientSecret(identity.client_secret)],
+            rights=dict(rights),
         )
     )
+    directory.add_application(
+        Application(
+            tenant_id=identity.tenant_id,
+            client_id=object_id_of(identity.client_id, "system-assigned"),
+            object_id=object_id_of(identity.tenant_id, "system-assigned"),
+            name="system-assigned",
+            identity_resource_id=f"{scope}/resourcegroups/host/providers/microsoft.web/sites/host",
+            is_system_assigned=True,
+            rights=dict(rights),
+        )
+    )
+    home = Member(
+        tenant_id=identity.tenant_id,
+        object_id=object_id_of(identity.tenant_id, USERNAME),
+        name="Dana",
+        username=USERNAME,
+        rights=dict(rights),
+    )
+    members = {identity.tenant_id.lower(): home}
+    directory.add_user(User(USERNAME, "Dana", identity.tenant_id, identity.user_password, members=members))
     return directory
 
 
 @dataclass(slots=True)
 class Reply:
-    """What to answer; `body` is encoded as JSON, None is an empty body."""
+    """What to answer; `body` is encoded as JSON, None is an empty body. With `html` that is sent instead."""
 
     status: int = 200
     body: object = None
     headers: dict[str, str] = field(default_factory=dict)
+    html: str | None = None
 
 
 @dataclass(slots=True)

@@ -165,14 +165,85 @@ class ControlClient:
         tenants: Iterable[Mapping[str, Any]] = (),
         subscriptions: Iterable[Mapping[str, Any]] = (),
         principals: Iterable[Mapping[str, Any]] = (),
+        users: Iterable[Mapping[str, Any]] = (),
+        identities: Iterable[Mapping[str, Any]] = (),
+        public_clients: Iterable[Mapping[str, Any]] = (),
+        resources: Iterable[str] = (),
     ) -> None:
-        """Add tenants {id, name, domain?}, subscriptions {id, name, tenant_id} and service principals.
+        """Add to the directory; what has the same id is replaced. Names with ? may be left out.
 
-        A principal is {tenant_id, client_id, secret, name?, rights?}; rights map a scope such as
-        "/subscriptions/…" to "Owner", "Contributor" or "Reader".
+        Args:
+            tenants: {id, name, domain?, needs_mfa?, blocked?}; blocked: closed by conditional access.
+            subscriptions: {id, name, tenant_id, state?}.
+            principals: service principals, {tenant_id, client_id, secret?, secrets? [{value, expires_at?}],
+                certificates? [PEM], federated? [{issuer, subject, audience?}], name?, rights?, disabled?, blocked?};
+                `rights` map a scope such as "/subscriptions/…" to "Owner", "Contributor" or "Reader"; `expires_at` is
+                in epoch seconds.
+            users: {username, tenant_id (the home), password?, name?, rights?, guest_of?, disabled?, blocked?,
+                needs_mfa?}; `guest_of` lists tenant ids, or {tenant_id, disabled?, blocked?, needs_mfa?}.
+            identities: managed identities of the identity endpoint, {tenant_id, client_id, name, rights?,
+                resource_id?, system_assigned?}.
+            public_clients: {client_id, name?}; those of Azure CLI and Azure PowerShell are known.
+            resources: other resources that tokens are given out for, such as "https://vault.azure.net".
         """
-        order = {"tenants": list(tenants), "subscriptions": list(subscriptions), "principals": list(principals)}
+        order = {
+            "tenants": list(tenants),
+            "subscriptions": list(subscriptions),
+            "principals": list(principals),
+            "users": list(users),
+            "identities": list(identities),
+            "public_clients": list(public_clients),
+            "resources": list(resources),
+        }
         self._send("POST", "directory", order)
+
+    def browser(self, username: str | None = None, action: str = "accept", *, mfa: bool = True) -> None:
+        """Say who answers the authorize page (None: the login hint, else the first user), and how.
+
+        `action` is "accept" or "decline"; without `mfa` a tenant that needs a second factor lets nobody in.
+        """
+        self._send("POST", "browser", {"username": username, "action": action, "mfa": mfa})
+
+    def approve_device(self, user_code: str, username: str, *, mfa: bool = True) -> None:
+        """Type a device's code and sign in as `username`."""
+        self._send("POST", "approve-device", {"user_code": user_code, "username": username, "mfa": mfa})
+
+    def decline_device(self, user_code: str) -> None:
+        """Type a device's code and decline."""
+        self._send("POST", "decline-device", {"user_code": user_code})
+
+    def device_codes(
+        self,
+        *,
+        interval_s: int | None = None,
+        expires_in_s: int | None = None,
+        enforce_interval: bool | None = None,
+        approve_as: str | None = None,
+    ) -> None:
+        """Say how device codes are from now on; None leaves a setting.
+
+        `approve_as` names who approves each at once, "" nobody; with `enforce_interval` polls that come too early get
+        slow_down.
+        """
+        order = {
+            "interval_s": interval_s,
+            "expires_in_s": expires_in_s,
+            "enforce_interval": enforce_interval,
+            "approve_as": approve_as,
+        }
+        self._send("POST", "device-codes", order)
+
+    def refresh_lifetime(self, seconds: int) -> None:
+        """Say how long refresh tokens that are given out from now on are good."""
+        self._send("POST", "refresh-tokens", {"lifetime_s": seconds})
+
+    def strict_rotation(self, on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch, read as a sentence
+        """Let each refresh token be good once; Entra's own are good until they expire."""
+        self._send("POST", "refresh-tokens", {"strict_rotation": on})
+
+    def revoke(self, username: str | None = None, *, reason: str = "revoked") -> None:
+        """End every refresh token of a user (None: of everyone): "revoked", "inactive" or "sign-in-frequency"."""
+        self._send("POST", "revoke", {"username": username, "reason": reason})
 
     def token_lifetime(self, seconds: int) -> None:
         """Say how long tokens that are given out from now on are good."""

@@ -7,15 +7,14 @@ Bodies are JSON objects; every POST answers {} unless its function says otherwis
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from azjobs.simulator import control_sign_in
 from azjobs.simulator.cloud import Cloud, Reply
-from azjobs.simulator.directory import Principal, Role, Subscription, Tenant
 from azjobs.simulator.faults import FaultOrder
 from azjobs.simulator.limits import Limits
 from azjobs.simulator.operations import Operation, Outcome
@@ -57,32 +56,6 @@ class _QuotaOrder(_Order):
 class _FaultsOrder(_Order):
     faults: list[FaultOrder] = []
     clear: bool = False
-
-
-class _PrincipalOrder(_Order):
-    tenant_id: str
-    client_id: str
-    secret: str
-    name: str = "app"
-    rights: dict[str, Role] = {}
-
-
-class _TenantOrder(_Order):
-    id: str
-    name: str
-    domain: str = ""
-
-
-class _SubscriptionOrder(_Order):
-    id: str
-    name: str
-    tenant_id: str
-
-
-class _DirectoryOrder(_Order):
-    tenants: list[_TenantOrder] = []
-    subscriptions: list[_SubscriptionOrder] = []
-    principals: list[_PrincipalOrder] = []
 
 
 class _LifetimeOrder(_Order):
@@ -156,24 +129,6 @@ def _faults(cloud: Cloud, order: _FaultsOrder) -> None:
     cloud.faults.plant(order.faults)
 
 
-def _directory(cloud: Cloud, order: _DirectoryOrder) -> None:
-    """Add `tenants`, `subscriptions` and `principals` with their rights."""
-    directory = cloud.directory
-    for tenant in order.tenants:
-        directory.add_tenant(Tenant(tenant.id, tenant.name, tenant.domain or f"{tenant.name.lower()}.example"))
-    for subscription in order.subscriptions:
-        if directory.find_tenant(subscription.tenant_id) is None:
-            raise ValueError(f"no tenant {subscription.tenant_id}")
-        directory.add_subscription(Subscription(subscription.id, subscription.name, subscription.tenant_id))
-    for one in order.principals:
-        if directory.find_tenant(one.tenant_id) is None:
-            raise ValueError(f"no tenant {one.tenant_id}")
-        known = directory.find_principal(one.tenant_id, one.client_id)
-        object_id = known.object_id if known else str(uuid.uuid4())
-        rights = {scope.lower().rstrip("/") or "/": role for scope, role in one.rights.items()}
-        directory.add_principal(Principal(one.tenant_id, one.client_id, object_id, one.name, one.secret, rights))
-
-
 def _token_lifetime(cloud: Cloud, order: _LifetimeOrder) -> None:
     """Say for how many `seconds` new tokens are good."""
     cloud.settings.token_lifetime_s = order.seconds
@@ -193,7 +148,7 @@ def _finish(cloud: Cloud, order: _FinishOrder) -> None:
         cloud.operations.end(operation, outcome)
 
 
-ORDERS: dict[str, tuple[type[Any], Callable[[Cloud, Any], None]]] = {
+ORDERS: dict[str, tuple[type[Any], Callable[[Cloud, Any], Any]]] = {
     "reset": (_Order, _reset),
     "time": (_TimeOrder, _time),
     "retry-after": (_RetryAfterOrder, _retry_after),
@@ -201,9 +156,9 @@ ORDERS: dict[str, tuple[type[Any], Callable[[Cloud, Any], None]]] = {
     "limits": (Limits, _limits),
     "quota": (_QuotaOrder, _quota),
     "faults": (_FaultsOrder, _faults),
-    "directory": (_DirectoryOrder, _directory),
     "token-lifetime": (_LifetimeOrder, _token_lifetime),
     "finish": (_FinishOrder, _finish),
+    **control_sign_in.ORDERS,
 }
 
 
@@ -280,8 +235,8 @@ async def answer(cloud: Cloud, request: web.BaseRequest) -> Reply:
             return Reply(200, await QUESTIONS[word](cloud, dict(request.query)))
         if request.method == "POST" and word in ORDERS:
             kind, carry_out = ORDERS[word]
-            carry_out(cloud, msgspec.json.decode(await request.read() or b"{}", type=kind))
-            return Reply(200, {})
+            said = carry_out(cloud, msgspec.json.decode(await request.read() or b"{}", type=kind))
+            return Reply(200, {} if said is None else said)
     except (msgspec.MsgspecError, ValueError, re.error) as error:
         return _refusal(400, f"{word}: {error}")
     return _refusal(404, f"the control knows no {request.method} {word}")

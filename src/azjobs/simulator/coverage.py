@@ -12,6 +12,7 @@ from azjobs.simulator import entra
 from azjobs.simulator.arm import ROUTES
 from azjobs.simulator.cloud import Route
 from azjobs.simulator.control_routes import ORDERS, PREFIX, QUESTIONS
+from azjobs.simulator.grants import GRANTS
 from azjobs.simulator.regions import REGIONS
 from azjobs.simulator.settings import DEFAULT_SCALE, NOMINAL_S, USUAL_STYLE, Kind, Mode, Style
 from azjobs.simulator.sizes import SIZES
@@ -35,6 +36,11 @@ With `location` there is only a `Location`, which moves at each poll; a PUT answ
 With `provisioning-state` only the body tells, so only a PUT or PATCH can have it; with `sync` all is done at once.
 """
 
+_AUTHORITY = """
+A tenant is named by its id or domain; `common` and `organizations` stand for the tenant of the user who signs in.
+No page is shown: who sits at the browser, and who approves a device, is said to the control.
+"""
+
 _DEVIATIONS = """\
 ## Where it differs from the service
 
@@ -56,7 +62,9 @@ def page() -> str:
         "## Resource manager\n",
         *_routes_table(ROUTES),
         "\n## Authority\n",
-        *_table(("Method", "Path"), _authority_rows()),
+        *_table(("Method", "Path", "What it does"), _authority_rows()),
+        _AUTHORITY,
+        f"Grants: {_words(GRANTS)}.",
         "\n## Long-running operations\n",
         f"Unless told otherwise an operation takes its nominal time times {DEFAULT_SCALE:.4f}.",
         f"Modes of time: {_words(Mode)}. Styles: {_words(Style)}.",
@@ -98,9 +106,9 @@ def _order(route: Route) -> tuple[str, str]:
 
 
 def _authority_rows() -> Iterator[tuple[str, ...]]:
-    yield "GET", f"`/{{tenant}}/{entra.DISCOVERY}`"
-    yield "GET", f"`/{{tenant}}/{entra.KEYS}`"
-    yield "POST", f"`/{{tenant}}/{entra.TOKEN}` (`client_credentials` with a client secret)"
+    for (method, path), endpoint in entra.ENDPOINTS.items():
+        yield method, f"`/{{tenant}}/{path}`", _first_line(endpoint)
+    yield "GET", f"`/{{tenant}}/{entra.REALM}{{username}}`", "Say whether a user is managed here."
 
 
 def _kind_rows() -> Iterator[tuple[str, ...]]:

@@ -1,29 +1,32 @@
-"""Who exists: tenants, subscriptions and service principals, and what each principal may do where.
+"""Who exists: tenants, subscriptions, applications and users.
 
-Ids and domain names are compared without regard to case. Roles are the three that this cloud knows.
+Ids, domain names and user names are compared without regard to case.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 
+from azjobs.simulator.principals import Application, Principal, User
 
-class Role(StrEnum):
-    """What a principal may do at a scope and below it."""
-
-    OWNER = "Owner"
-    CONTRIBUTOR = "Contributor"
-    READER = "Reader"
+#: The authorities that stand for no tenant: it is found by the user who signs in.
+ANY_TENANT = ("common", "organizations")
+#: Public clients that every tenant knows [azure-cli and azure-powershell, their sources].
+FIRST_PARTY_CLIENTS = {
+    "04b07795-8ddb-461a-bbee-02f9e1bf7b46": "Microsoft Azure CLI",
+    "1950a258-227b-4e31-a9cf-717495945fc2": "Microsoft Azure PowerShell",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A directory."""
+    """A directory; users need multi-factor authentication there, or conditional access keeps them out."""
 
     id: str
     name: str
     domain: str
+    needs_mfa: bool = False
+    is_blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +39,6 @@ class Subscription:
     state: str = "Enabled"
 
 
-@dataclass(slots=True)
-class Principal:
-    """A service principal; `rights` maps a scope in lower case to the role held there."""
-
-    tenant_id: str
-    client_id: str
-    object_id: str
-    name: str
-    secret: str = field(repr=False)
-    rights: dict[str, Role] = field(default_factory=dict)
-
-    def may(self, scope: str, *, write: bool) -> bool:
-        """Return whether the principal may read, or write, at `scope` (a lower-case resource id)."""
-        for granted, role in self.rights.items():
-            covers = scope == granted or scope.startswith(granted + "/") or granted == "/"
-            if covers and (not write or role is not Role.READER):
-                return True
-        return False
-
-    def sees(self, subscription_id: str) -> bool:
-        """Return whether the principal has any right on or in a subscription."""
-        scope = f"/subscriptions/{subscription_id.lower()}"
-        return any(granted == "/" or (granted + "/").startswith(scope + "/") for granted in self.rights)
-
-
 class Directory:
     """All tenants, subscriptions and principals."""
 
@@ -68,7 +46,11 @@ class Directory:
         """Begin empty."""
         self.tenants: dict[str, Tenant] = {}
         self.subscriptions: dict[str, Subscription] = {}
-        self._principals: dict[tuple[str, str], Principal] = {}
+        self.users: dict[str, User] = {}
+        self.public_clients: dict[str, str] = dict(FIRST_PARTY_CLIENTS)
+        #: Other resources that tokens are given out for, as they stand before `/.default`.
+        self.resources: set[str] = set()
+        self._applications: dict[tuple[str, str], Application] = {}
 
     def add_tenant(self, tenant: Tenant) -> None:
         """Add or replace a tenant."""
@@ -78,9 +60,13 @@ class Directory:
         """Add or replace a subscription."""
         self.subscriptions[subscription.id.lower()] = subscription
 
-    def add_principal(self, principal: Principal) -> None:
-        """Add or replace a principal."""
-        self._principals[principal.tenant_id.lower(), principal.client_id.lower()] = principal
+    def add_application(self, application: Application) -> None:
+        """Add or replace an application in its tenant."""
+        self._applications[application.tenant_id.lower(), application.client_id.lower()] = application
+
+    def add_user(self, user: User) -> None:
+        """Add or replace a user."""
+        self.users[user.username.lower()] = user
 
     def find_tenant(self, name: str) -> Tenant | None:
         """Return the tenant with that id or domain name."""
@@ -88,10 +74,29 @@ class Directory:
         found = self.tenants.get(wanted)
         return found or next((tenant for tenant in self.tenants.values() if tenant.domain.lower() == wanted), None)
 
-    def tenants_of(self, client_id: str) -> list[Tenant]:
-        """Return the tenants that know an application."""
-        return [tenant for key, tenant in self.tenants.items() if (key, client_id.lower()) in self._principals]
+    def find_application(self, tenant_id: str, client_id: str) -> Application | None:
+        """Return the application with that client id in a tenant."""
+        return self._applications.get((tenant_id.lower(), client_id.lower()))
 
-    def find_principal(self, tenant_id: str, client_id: str) -> Principal | None:
-        """Return the principal of an application in a tenant."""
-        return self._principals.get((tenant_id.lower(), client_id.lower()))
+    def find_user(self, username: str) -> User | None:
+        """Return the user of that name."""
+        return self.users.get(username.lower())
+
+    def find_holder(self, tenant_id: str, client_id: str, object_id: str) -> Principal | None:
+        """Return whom a token of a tenant is about: the user with that object id, else the application."""
+        for user in self.users.values():
+            member = user.in_tenant(tenant_id)
+            if member is not None and member.object_id == object_id:
+                return member
+        return self.find_application(tenant_id, client_id)
+
+    def managed_identities(self) -> list[Application]:
+        """Return the applications that are managed identities, as they were added."""
+        return [one for one in self._applications.values() if one.identity_resource_id is not None]
+
+    def tenants_of(self, client_id: str, object_id: str) -> list[Tenant]:
+        """Return the tenants a token's holder belongs to: all of the user's, else all that know the application."""
+        for user in self.users.values():
+            if any(member.object_id == object_id for member in user.members.values()):
+                return [self.tenants[key] for key in user.members if key in self.tenants]
+        return [tenant for key, tenant in self.tenants.items() if (key, client_id.lower()) in self._applications]

@@ -1,67 +1,46 @@
-"""The authority: who an application is, and the token that says so.
+"""The authority: which endpoint was asked, in which tenant, and the form of its answers and refusals.
 
-Simulated: OpenID discovery, the key set, and the token endpoint with client_credentials and a client secret. Every
-other grant is refused by name. Errors have Entra's form and numbers.
+Simulated for each tenant, by id or domain, and for `common` and `organizations`: OpenID discovery, the key set,
+authorize, device codes, the token endpoint and the realm of a user. Every other endpoint is refused by name.
 """
 
 from __future__ import annotations
 
-import hmac
+import html
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from urllib.parse import parse_qs
+from collections.abc import Callable
 
+from azjobs.simulator import authorize, device_codes, grants
 from azjobs.simulator.cloud import Cloud, Json, Reply
-from azjobs.simulator.directory import Principal, Tenant
-from azjobs.simulator.journal import Request
+from azjobs.simulator.directory import ANY_TENANT, Tenant
+from azjobs.simulator.entra_ask import Ask
+from azjobs.simulator.entra_errors import EntraError, moment_text, not_simulated, unknown_tenant
 
 DISCOVERY, KEYS, TOKEN = "v2.0/.well-known/openid-configuration", "discovery/v2.0/keys", "oauth2/v2.0/token"
-_DEFAULT = ".default"
-
-
-class EntraError(Exception):
-    """A refusal of the authority: an HTTP status, an OAuth error word and an AADSTS number with its text."""
-
-    def __init__(self, status: int, error: str, number: int, text: str) -> None:
-        """Make a refusal; `text` never holds a secret."""
-        super().__init__(f"AADSTS{number}: {text}")
-        self.status = status
-        self.error = error
-        self.number = number
-
-
-@dataclass(slots=True)
-class Ask:
-    """One request of the authority."""
-
-    cloud: Cloud
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    entry: Request
-    content: bytes = field(default=b"", repr=False)  # holds a client secret
+AUTHORIZE, DEVICE_CODE = "oauth2/v2.0/authorize", "oauth2/v2.0/devicecode"
+REALM = "userrealm/"
 
 
 def is_entra_path(path: str) -> bool:
-    """Return whether a path is the authority's: a tenant and one of its three endpoints, or a near miss."""
+    """Return whether a path is the authority's: a tenant and one of its endpoints, or a near miss."""
     _, _, rest = path.strip("/").partition("/")
-    return rest.startswith(("v2.0/.well-known/", ".well-known/", "discovery/", "oauth2/"))
+    return rest.startswith(("v2.0/.well-known/", ".well-known/", "discovery/", "oauth2/", REALM))
 
 
 def answer(ask: Ask) -> Reply:
-    """Return the reply of the authority; every refusal is one, too."""
+    """Return the reply of the authority; every refusal is one, too: JSON, or a page where a browser asked."""
     correlation_id = ask.headers.get("client-request-id") or str(uuid.uuid4())
     ask.entry.correlation_id = correlation_id
     ask.entry.client_request_id = ask.headers.get("client-request-id")
-    tenant_name, _, rest = ask.path.strip("/").partition("/")
+    ask.tenant_name, _, rest = ask.path.strip("/").partition("/")
     try:
-        tenant = _require_tenant(ask.cloud, tenant_name)
-        ask.entry.tenant_id = tenant.id
-        reply = Reply(200, _dispatch(ask, tenant, rest))
+        ask.tenant = _find_tenant(ask)
+        ask.entry.tenant_id = ask.tenant.id if ask.tenant else None
+        reply = _dispatch(ask, rest)
     except EntraError as error:
         reply = Reply(error.status, error_body(ask.cloud, error, correlation_id))
+        if rest == AUTHORIZE:
+            reply.html = f"<!doctype html><title>Sign in</title><p>{html.escape(str(error))}</p>"
     reply.headers |= {
         "x-ms-request-id": str(uuid.uuid4()),
         "client-request-id": correlation_id,
@@ -73,8 +52,8 @@ def answer(ask: Ask) -> Reply:
 def error_body(cloud: Cloud, error: EntraError, correlation_id: str) -> Json:
     """Return the JSON of a refusal as the authority words it."""
     trace_id = str(uuid.uuid4())
-    moment = datetime.fromtimestamp(cloud.wall(), UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    return {
+    moment = moment_text(cloud.wall())
+    body = {
         "error": error.error,
         "error_description": f"{error} Trace ID: {trace_id} Correlation ID: {correlation_id} Timestamp: {moment}",
         "error_codes": [error.number],
@@ -83,132 +62,70 @@ def error_body(cloud: Cloud, error: EntraError, correlation_id: str) -> Json:
         "correlation_id": correlation_id,
         "error_uri": f"{cloud.base_url}/error?code={error.number}",
     }
+    more = {"suberror": error.suberror, "claims": error.claims}
+    return body | {name: value for name, value in more.items() if value}
 
 
-def _require_tenant(cloud: Cloud, name: str) -> Tenant:
-    tenant = cloud.directory.find_tenant(name)
+def _find_tenant(ask: Ask) -> Tenant | None:
+    if ask.tenant_name.lower() in ANY_TENANT:
+        return None
+    tenant = ask.cloud.directory.find_tenant(ask.tenant_name)
     if tenant is None:
-        raise EntraError(
-            400,
-            "invalid_request",
-            90002,
-            f"Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are signing into the "
-            "correct cloud.",
-        )
+        raise unknown_tenant(ask.tenant_name)
     return tenant
 
 
-def _dispatch(ask: Ask, tenant: Tenant, rest: str) -> Json:
-    match ask.method, rest:
-        case "GET", "v2.0/.well-known/openid-configuration":
-            return _configuration(ask.cloud, tenant)
-        case "GET", "discovery/v2.0/keys":
-            return ask.cloud.signer.to_jwks()
-        case "POST", "oauth2/v2.0/token":
-            return _token(ask, tenant)
-        case _:
-            raise EntraError(404, "not_found", 900561, f"The simulator does not simulate {ask.method} /…/{rest}.")
+def _dispatch(ask: Ask, rest: str) -> Reply:
+    endpoint = ENDPOINTS.get((ask.method, rest))
+    if endpoint is not None:
+        return endpoint(ask)
+    if ask.method == "GET" and rest.startswith(REALM):
+        return _realm(ask, rest.removeprefix(REALM))
+    raise not_simulated(f"{ask.method} /…/{rest}")
 
 
-def _configuration(cloud: Cloud, tenant: Tenant) -> Json:
-    base = f"{cloud.base_url}/{tenant.id}"
-    return {
+def _configuration(ask: Ask) -> Reply:
+    """Return what the tenant's endpoints are and what they can do."""
+    name = ask.tenant.id if ask.tenant else ask.tenant_name.lower()
+    base = f"{ask.cloud.base_url}/{name}"
+    issuer = f"{ask.cloud.base_url}/{ask.tenant.id if ask.tenant else '{tenantid}'}/v2.0"
+    body = {
         "token_endpoint": f"{base}/{TOKEN}",
-        "token_endpoint_auth_methods_supported": ["client_secret_post"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
         "jwks_uri": f"{base}/{KEYS}",
-        "issuer": f"{base}/v2.0",
-        "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
-        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "form_post"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
-        "scopes_supported": ["openid", "profile", "offline_access"],
+        "response_types_supported": ["code"],
+        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "issuer": issuer,
+        "request_uri_parameter_supported": False,
+        "authorization_endpoint": f"{base}/{AUTHORIZE}",
+        "device_authorization_endpoint": f"{base}/{DEVICE_CODE}",
+        "http_logout_supported": False,
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "ver"],
         "tenant_region_scope": None,
+        "cloud_instance_name": ask.cloud.base_url.removeprefix("https://"),
     }
+    return Reply(200, body)
 
 
-def _token(ask: Ask, tenant: Tenant) -> Json:
-    try:
-        form = {name: values[-1] for name, values in parse_qs(ask.content.decode(), strict_parsing=True).items()}
-    except ValueError:
-        raise EntraError(
-            400,
-            "invalid_request",
-            900144,
-            "The request body must contain the following parameter: 'grant_type'.",
-        ) from None
-    for name in ("grant_type", "client_id", "scope"):
-        if not form.get(name):
-            raise EntraError(
-                400, "invalid_request", 900144, f"The request body must contain the following parameter: '{name}'."
-            )
-    if form["grant_type"] != "client_credentials":
-        raise EntraError(
-            400,
-            "unsupported_grant_type",
-            70003,
-            f"The app requested an unsupported grant type '{form['grant_type']}' (not simulated).",
-        )
-    principal = _identify(ask, tenant, form)
-    audience = _audience(ask.cloud, tenant, form["scope"])
-    lifetime_s = ask.cloud.settings.token_lifetime_s
-    token = ask.cloud.signer.sign(
-        principal,
-        audience=audience,
-        issuer=f"{ask.cloud.base_url}/{tenant.id}/v2.0",
-        now=ask.cloud.wall(),
-        lifetime_s=lifetime_s,
-    )
-    return {"token_type": "Bearer", "expires_in": lifetime_s, "ext_expires_in": lifetime_s, "access_token": token}
+def _keys(ask: Ask) -> Reply:
+    """Return the keys that tokens are signed with."""
+    return Reply(200, ask.cloud.signer.to_jwks())
 
 
-def _identify(ask: Ask, tenant: Tenant, form: Mapping[str, str]) -> Principal:
-    client_id = form["client_id"]
-    ask.entry.client_id = client_id
-    principal = ask.cloud.directory.find_principal(tenant.id, client_id)
-    if principal is None:
-        raise EntraError(
-            400,
-            "unauthorized_client",
-            700016,
-            f"Application with identifier '{client_id}' was not found in the directory '{tenant.name}'. This can "
-            "happen if the application has not been installed by the administrator of the tenant or consented to by "
-            "any user in the tenant. You may have sent your authentication request to the wrong tenant.",
-        )
-    secret = form.get("client_secret")
-    if secret is None:
-        raise EntraError(
-            401,
-            "invalid_client",
-            7000218,
-            "The request body must contain the following parameter: 'client_secret' (an assertion is not simulated).",
-        )
-    if not hmac.compare_digest(secret.encode(), principal.secret.encode()):
-        raise EntraError(
-            401,
-            "invalid_client",
-            7000215,
-            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
-            f"not the client secret ID, for a secret added to app '{client_id}'.",
-        )
-    return principal
+def _realm(ask: Ask, username: str) -> Reply:
+    known = ask.cloud.directory.find_user(username.replace("%40", "@"))
+    kind = {"account_type": "Managed"} if known else {"account_type": "Unknown"}
+    domain = username.replace("%40", "@").partition("@")[2]
+    return Reply(200, {"ver": "1.0", **kind, "domain_name": domain, "cloud_instance_name": "localhost"})
 
 
-def _audience(cloud: Cloud, tenant: Tenant, scope: str) -> str:
-    """Return the audience of a scope such as https://localhost:1234/.default; only this cloud's own is known."""
-    resource = scope.removesuffix(_DEFAULT).removesuffix("/")
-    if not scope.endswith(f"/{_DEFAULT}"):
-        raise EntraError(
-            400,
-            "invalid_scope",
-            1002012,
-            f"The provided value for scope {scope} is not valid. Client credential flows must have a scope value with "
-            "/.default suffixed to the resource identifier (application ID URI).",
-        )
-    if resource.rstrip("/") != cloud.base_url:
-        raise EntraError(
-            400,
-            "invalid_resource",
-            500011,
-            f"The resource principal named {resource} was not found in the tenant named {tenant.name}.",
-        )
-    return resource
+ENDPOINTS: dict[tuple[str, str], Callable[[Ask], Reply]] = {
+    ("GET", DISCOVERY): _configuration,
+    ("GET", KEYS): _keys,
+    ("GET", AUTHORIZE): authorize.answer,
+    ("POST", DEVICE_CODE): device_codes.answer,
+    ("POST", TOKEN): grants.answer,
+}

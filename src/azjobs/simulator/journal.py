@@ -24,6 +24,10 @@ class Request(msgspec.Struct):
     api_version: str | None = None
     status: int | None = None
     client_id: str | None = None
+    #: Whom the token of the request is about, or who was given one.
+    object_id: str | None = None
+    #: How a token was asked for, in the words of OAuth; None of other requests.
+    grant: str | None = None
     tenant_id: str | None = None
     subscription_id: str | None = None
     client_request_id: str | None = None

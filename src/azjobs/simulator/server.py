@@ -21,7 +21,9 @@ from aiohttp import web
 
 from azjobs.simulator import arm, control_routes, entra
 from azjobs.simulator.certificates import CA_FILE, Identity, load_identity, save_identity, write_whole
-from azjobs.simulator.cloud import ACCOUNT_NAME, SUBSCRIPTION_NAME, TENANT_NAME, Call, Cloud, Reply
+from azjobs.simulator.cloud import ACCOUNT_NAME, SUBSCRIPTION_NAME, TENANT_NAME, USERNAME, Call, Cloud, Reply
+from azjobs.simulator.entra_ask import Ask
+from azjobs.simulator.entra_errors import EntraError
 from azjobs.simulator.errors import ArmError
 from azjobs.simulator.faults import Action
 from azjobs.simulator.journal import Request
@@ -67,7 +69,7 @@ class Simulator:
 
     @property
     def endpoint(self) -> dict[str, Any]:
-        """What `endpoint.json` holds. The secret is in it."""
+        """What `endpoint.json` holds. Secrets are in it."""
         identity, url = self.cloud.identity, self.cloud.base_url
         return {
             "url": url,
@@ -81,6 +83,8 @@ class Simulator:
             "client_id": identity.client_id,
             "client_secret": identity.client_secret,
             "account": ACCOUNT_NAME,
+            "username": USERNAME,
+            "password": identity.user_password,
             "settle_s": SETTLE_S,
         }
 
@@ -178,7 +182,8 @@ class Simulator:
                 return _planted(self.cloud, fault, is_entra=is_entra)
             content = await request.read()
             if is_entra:
-                return entra.answer(entra.Ask(self.cloud, request.method, path, request.headers, entry, content))
+                query = dict(request.query)
+                return entra.answer(Ask(self.cloud, request.method, path, request.headers, entry, content, query))
             call = Call(
                 cloud=self.cloud,
                 method=request.method,
@@ -221,7 +226,7 @@ def _planted(cloud: Cloud, fault: Action, *, is_entra: bool) -> Reply:
     if fault.retry_after is not None:
         headers["retry-after"] = str(fault.retry_after)
     if is_entra:
-        refusal = entra.EntraError(status, "temporarily_unavailable", 90033, fault.message)
+        refusal = EntraError(status, "temporarily_unavailable", 90033, fault.message)
         return Reply(status, entra.error_body(cloud, refusal, "planted"), headers)
     return Reply(status, ArmError(status, fault.code, fault.message).to_body(), headers)
 
@@ -233,6 +238,10 @@ def _abort(request: web.BaseRequest) -> web.StreamResponse:
 
 
 def _respond(reply: Reply) -> web.Response:
+    if reply.html is not None:
+        return web.Response(
+            text=reply.html, status=reply.status, headers=reply.headers, content_type="text/html", charset="utf-8"
+        )
     if reply.body is None:
         return web.Response(status=reply.status, headers=reply.headers)
     return web.Response(

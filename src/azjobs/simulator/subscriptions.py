@@ -53,7 +53,7 @@ def _tenants(call: Call) -> Reply:
                 "domains": [tenant.domain],
                 "tenantCategory": "Home",
             }
-            for tenant in call.cloud.directory.tenants_of(call.claims.appid)
+            for tenant in call.cloud.directory.tenants_of(call.claims.appid, call.claims.oid)
         ],
     )
 
