@@ -148,6 +148,8 @@ def test_what_is_secret_is_for_the_owner_only(tmp_path):
         "account",
         "username",
         "password",
+        "identity_endpoint",
+        "identity_header",
         "settle_s",
     }
 

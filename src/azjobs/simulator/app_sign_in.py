@@ -1,13 +1,14 @@
-"""How an application proves that it is the one: a client secret."""
+"""How an application proves that it is the one: by a secret, a certificate, or a federated assertion."""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
 
+from azjobs.simulator import assertions
 from azjobs.simulator.directory import Tenant
-from azjobs.simulator.entra_ask import Ask
-from azjobs.simulator.entra_errors import invalid_client, unknown_application
+from azjobs.simulator.entra_ask import TOKEN, Ask
+from azjobs.simulator.entra_errors import invalid_client, missing_parameter, unknown_application
 from azjobs.simulator.principals import Application
 
 BY_SECRET, BY_ASSERTION = "1", "2"
@@ -19,6 +20,9 @@ def identify(ask: Ask, tenant: Tenant, form: Mapping[str, str]) -> tuple[Applica
     application = ask.cloud.directory.find_application(tenant.id, client_id)
     if application is None or application.identity_resource_id is not None:
         raise unknown_application(client_id, tenant.name)
+    if form.get("client_assertion"):
+        _check_assertion(ask, tenant, application, form)
+        return application, BY_ASSERTION
     secret = form.get("client_secret")
     if secret is None:
         raise invalid_client(
@@ -27,6 +31,18 @@ def identify(ask: Ask, tenant: Tenant, form: Mapping[str, str]) -> tuple[Applica
         )
     _check_secret(application, secret, now=ask.cloud.wall())
     return application, BY_SECRET
+
+
+def _check_assertion(ask: Ask, tenant: Tenant, application: Application, form: Mapping[str, str]) -> None:
+    if form.get("client_assertion_type") != assertions.TYPE:
+        raise missing_parameter("client_assertion_type")
+    assertion, now = assertions.parse(form["client_assertion"]), ask.cloud.wall()
+    if assertion.issuer.lower() == application.client_id.lower():
+        names = {tenant.id, tenant.domain, ask.tenant_name}
+        audiences = {f"{ask.cloud.base_url}/{name}/{rest}" for name in names for rest in (TOKEN, "v2.0")}
+        assertions.check_certificate(application, assertion, audiences=audiences, now=now)
+    else:
+        assertions.check_federated(application, assertion, key_of=ask.cloud.issuers.public_key, now=now)
 
 
 def _check_secret(application: Application, shown: str, *, now: float) -> None:

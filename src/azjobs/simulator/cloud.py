@@ -11,6 +11,7 @@ from azjobs.simulator.certificates import Identity
 from azjobs.simulator.directory import Directory, Subscription, Tenant
 from azjobs.simulator.faults import Action, Faults
 from azjobs.simulator.inventory import Inventory
+from azjobs.simulator.issuers import Issuers
 from azjobs.simulator.journal import Effect, Journal, Request
 from azjobs.simulator.limits import Limiter, Limits
 from azjobs.simulator.operations import GOOD, Operations, Outcome
@@ -53,6 +54,7 @@ class Cloud:
         self.inventory = Inventory()
         self.directory = first_directory(identity)
         self.sign_in = SignInState()
+        self.issuers = Issuers()
         #: What providers keep between requests, by their module's name; emptied by a reset.
         self.provider_state: dict[str, Any] = {}
 
@@ -66,6 +68,7 @@ class Cloud:
         self.inventory = Inventory()
         self.directory = first_directory(self.identity)
         self.sign_in = SignInState()
+        self.issuers.reset()
         self.provider_state.clear()
 
 

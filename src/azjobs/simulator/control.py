@@ -245,6 +245,25 @@ class ControlClient:
         """End every refresh token of a user (None: of everyone): "revoked", "inactive" or "sign-in-frequency"."""
         self._send("POST", "revoke", {"username": username, "reason": reason})
 
+    def issuer(self, name: str, *, subject: str | None = None, lifetime_s: int | None = None) -> Json:
+        """Set what "github", "azure-pipelines" or "kubernetes" asserts and for how long; None leaves it.
+
+        Returns {name, issuer, subject, audience, lifetime_s, request_url, request_token}.
+        """
+        return self._send("POST", "issuer", {"name": name, "subject": subject, "lifetime_s": lifetime_s})
+
+    def assertion(
+        self,
+        issuer: str = "kubernetes",
+        *,
+        subject: str | None = None,
+        audience: str = "api://AzureADTokenExchange",
+        lifetime_s: int | None = None,
+    ) -> str:
+        """Return an assertion signed by an issuer; what is None is as the issuer usually says it."""
+        order = {"issuer": issuer, "subject": subject, "audience": audience, "lifetime_s": lifetime_s}
+        return str(self._send("POST", "assertion", order)["assertion"])
+
     def token_lifetime(self, seconds: int) -> None:
         """Say how long tokens that are given out from now on are good."""
         self._send("POST", "token-lifetime", {"seconds": seconds})

@@ -10,6 +10,8 @@ import msgspec
 from azjobs.simulator import device_codes
 from azjobs.simulator.cloud import Cloud
 from azjobs.simulator.directory import Directory, Subscription, Tenant
+from azjobs.simulator.issuer_routes import request_url
+from azjobs.simulator.issuers import AUDIENCE, Issuer
 from azjobs.simulator.principals import (
     Application,
     ClientSecret,
@@ -149,6 +151,23 @@ class RevokeOrder(Order):
 
     username: str | None = None
     reason: Loss = Loss.REVOKED
+
+
+class IssuerOrder(Order):
+    """How an issuer's assertions are from now on; None leaves a setting."""
+
+    name: str
+    subject: str | None = None
+    lifetime_s: int | None = None
+
+
+class AssertionOrder(Order):
+    """An assertion to sign; None is what the issuer usually says."""
+
+    issuer: str
+    subject: str | None = None
+    audience: str = AUDIENCE
+    lifetime_s: int | None = None
 
 
 def fill_directory(cloud: Cloud, order: DirectoryOrder) -> None:
@@ -301,6 +320,38 @@ def revoke(cloud: Cloud, order: RevokeOrder) -> None:
             del cloud.sign_in.mfa_tenants[username]
 
 
+def set_issuer(cloud: Cloud, order: IssuerOrder) -> dict[str, Any]:
+    """Set the `subject` and `lifetime_s` of an issuer; answers its name, issuer, request_url and request_token."""
+    issuer = _require_issuer(cloud, order.name)
+    if order.subject is not None:
+        issuer.subject = order.subject
+    if order.lifetime_s is not None:
+        issuer.lifetime_s = order.lifetime_s
+    said = {"name": issuer.name, "issuer": cloud.issuers.url(issuer.name), "subject": issuer.subject}
+    said |= {"request_url": request_url(cloud, issuer.name), "request_token": issuer.request_token}
+    return {**said, "audience": AUDIENCE, "lifetime_s": issuer.lifetime_s}
+
+
+def sign_assertion(cloud: Cloud, order: AssertionOrder) -> dict[str, Any]:
+    """Answer an `assertion` of an issuer, with any `subject`, `audience` and `lifetime_s`."""
+    issuer = _require_issuer(cloud, order.issuer)
+    text = cloud.issuers.sign(
+        issuer,
+        subject=order.subject or issuer.subject,
+        audience=order.audience,
+        lifetime_s=issuer.lifetime_s if order.lifetime_s is None else order.lifetime_s,
+        now=cloud.wall(),
+    )
+    return {"assertion": text}
+
+
+def _require_issuer(cloud: Cloud, name: str) -> Issuer:
+    issuer = cloud.issuers.find(name)
+    if issuer is None:
+        raise ValueError(f"no issuer {name}; there are {', '.join(cloud.issuers.names())}")
+    return issuer
+
+
 ORDERS: dict[str, tuple[type[Any], Any]] = {
     "directory": (DirectoryOrder, fill_directory),
     "browser": (BrowserOrder, set_browser),
@@ -309,4 +360,6 @@ ORDERS: dict[str, tuple[type[Any], Any]] = {
     "device-codes": (DeviceCodesOrder, set_device_codes),
     "refresh-tokens": (RefreshTokensOrder, set_refresh_tokens),
     "revoke": (RevokeOrder, revoke),
+    "issuer": (IssuerOrder, set_issuer),
+    "assertion": (AssertionOrder, sign_assertion),
 }

@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 
-from azjobs.simulator import entra
+from azjobs.simulator import entra, identity_endpoint, issuer_routes
 from azjobs.simulator.arm import ROUTES
 from azjobs.simulator.cloud import Route
 from azjobs.simulator.control_routes import ORDERS, PREFIX, QUESTIONS
 from azjobs.simulator.grants import GRANTS
+from azjobs.simulator.issuers import AZURE_PIPELINES, GITHUB, KUBERNETES
 from azjobs.simulator.regions import REGIONS
 from azjobs.simulator.settings import DEFAULT_SCALE, NOMINAL_S, USUAL_STYLE, Kind, Mode, Style
 from azjobs.simulator.sizes import SIZES
@@ -41,6 +42,19 @@ A tenant is named by its id or domain; `common` and `organizations` stand for th
 No page is shown: who sits at the browser, and who approves a device, is said to the control.
 """
 
+_ISSUERS = f"""
+Under `{issuer_routes.PREFIX}{{name}}/` the issuers `{GITHUB}`, `{AZURE_PIPELINES}` and `{KUBERNETES}` serve
+`{issuer_routes.DISCOVERY}` and `{issuer_routes.KEYS}`.
+`GET {issuer_routes.PREFIX}{GITHUB}/{issuer_routes.REQUEST}` and
+`POST {issuer_routes.PREFIX}{AZURE_PIPELINES}/{issuer_routes.REQUEST}` answer as GitHub Actions and Azure Pipelines do,
+to who shows the request token that the control names.
+Federated credentials of other issuers are refused: the simulator fetches no keys.
+
+On a plain port of its own, `GET {identity_endpoint.PATH}` with `api-version={identity_endpoint.VERSION}` answers as
+the identity endpoint of App Service does; `endpoint.json` has `identity_endpoint` and `identity_header`.
+The metadata service of machines (IMDS), Azure Arc, Service Fabric and Cloud Shell are not simulated.
+"""
+
 _DEVIATIONS = """\
 ## Where it differs from the service
 
@@ -51,6 +65,12 @@ _DEVIATIONS = """\
 - A deletion of a resource group takes everything away at its end, not piece by piece.
 - The password of an existing machine is neither compared nor changed. It is never stored.
 - An image is known by its publisher alone; offer, SKU and version are not looked up.
+- A certificate proves an application by its thumbprint only, never by its chain (`x5c`).
+- A user's rights are the same in every tenant; nobody consents; the claims of a challenge are not looked at.
+- The second factor that one tenant has seen is never good in another; a refresh token stays with its user until it is
+  revoked or expires.
+- The AADSTS numbers of a declined device (70017), of an assertion without times (700023) and of one with another
+  issuer's signature (7000272) are guesses.
 - Public addresses come out of 198.18.0.0/15, which nobody routes.
 """
 
@@ -65,6 +85,8 @@ def page() -> str:
         *_table(("Method", "Path", "What it does"), _authority_rows()),
         _AUTHORITY,
         f"Grants: {_words(GRANTS)}.",
+        "\n## Issuers and managed identities\n",
+        _ISSUERS,
         "\n## Long-running operations\n",
         f"Unless told otherwise an operation takes its nominal time times {DEFAULT_SCALE:.4f}.",
         f"Modes of time: {_words(Mode)}. Styles: {_words(Style)}.",

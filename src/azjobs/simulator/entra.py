@@ -13,11 +13,11 @@ from collections.abc import Callable
 from azjobs.simulator import authorize, device_codes, grants
 from azjobs.simulator.cloud import Cloud, Json, Reply
 from azjobs.simulator.directory import ANY_TENANT, Tenant
-from azjobs.simulator.entra_ask import Ask
+from azjobs.simulator.entra_ask import AUTHORIZE, TOKEN, Ask
 from azjobs.simulator.entra_errors import EntraError, moment_text, not_simulated, unknown_tenant
 
-DISCOVERY, KEYS, TOKEN = "v2.0/.well-known/openid-configuration", "discovery/v2.0/keys", "oauth2/v2.0/token"
-AUTHORIZE, DEVICE_CODE = "oauth2/v2.0/authorize", "oauth2/v2.0/devicecode"
+DISCOVERY, KEYS = "v2.0/.well-known/openid-configuration", "discovery/v2.0/keys"
+DEVICE_CODE = "oauth2/v2.0/devicecode"
 REALM = "userrealm/"
 
 

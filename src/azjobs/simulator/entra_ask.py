@@ -22,6 +22,7 @@ from azjobs.simulator.entra_errors import (
 from azjobs.simulator.journal import Request
 from azjobs.simulator.principals import Member, Principal, User
 
+AUTHORIZE, TOKEN = "oauth2/v2.0/authorize", "oauth2/v2.0/token"
 #: What a token is for when only scopes of OpenID were asked for: Microsoft Graph, which is not here.
 GRAPH = "00000003-0000-0000-c000-000000000000"
 _OPENID_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})

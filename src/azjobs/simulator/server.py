@@ -1,4 +1,6 @@
-"""The process side: one loopback port, TLS, HTTP in and out, faults that concern the connection itself.
+"""The process side: two loopback ports, HTTP in and out, faults that concern the connection itself.
+
+The one has TLS; the other, a plain one, is for managed identities only.
 
 `Simulator` runs in the caller's event loop; `azjobs.simulator.threaded` gives one to a test that has no loop.
 """
@@ -19,7 +21,7 @@ from typing import Any, Self
 import msgspec
 from aiohttp import web
 
-from azjobs.simulator import arm, control_routes, entra
+from azjobs.simulator import arm, control_routes, entra, identity_endpoint, issuer_routes
 from azjobs.simulator.certificates import CA_FILE, Identity, load_identity, save_identity, write_whole
 from azjobs.simulator.cloud import ACCOUNT_NAME, SUBSCRIPTION_NAME, TENANT_NAME, USERNAME, Call, Cloud, Reply
 from azjobs.simulator.entra_ask import Ask
@@ -59,7 +61,7 @@ class Simulator:
         self._runner: web.ServerRunner | None = None
         self._lock: int | None = None
         self._cloud: Cloud | None = None
-        self._hosts: frozenset[str] = frozenset()
+        self._hosts: dict[bool, frozenset[str]] = {}  # by whether the connection is over TLS
 
     @property
     def cloud(self) -> Cloud:
@@ -85,6 +87,8 @@ class Simulator:
             "account": ACCOUNT_NAME,
             "username": USERNAME,
             "password": identity.user_password,
+            "identity_endpoint": f"http://127.0.0.1:{identity.identity_port}{identity_endpoint.PATH}",
+            "identity_header": identity.identity_header,
             "settle_s": SETTLE_S,
         }
 
@@ -109,15 +113,18 @@ class Simulator:
         (self._folder / ENDPOINT_FILE).unlink(missing_ok=True)
         identity = msgspec.structs.replace(self._given) if self._given else load_identity(self._folder)
         listener = _bind(self._port or identity.port, may_move=self._port == 0)
-        identity.port = listener.getsockname()[1]
+        plain = _bind(identity.identity_port, may_move=True)
+        identity.port, identity.identity_port = listener.getsockname()[1], plain.getsockname()[1]
         save_identity(self._folder, identity)
         self._cloud = Cloud(identity, **self._clocks)
         self._cloud.base_url = f"https://localhost:{identity.port}"
-        self._hosts = frozenset({f"localhost:{identity.port}", f"127.0.0.1:{identity.port}"})
+        self._cloud.issuers.listen_at(self._cloud.base_url)
+        self._hosts = {True: _hosts(identity.port), False: _hosts(identity.identity_port)}
         server = web.Server(self._handle, access_log=None, keepalive_timeout=120)
         self._runner = web.ServerRunner(server, shutdown_timeout=0.5)
         await self._runner.setup()
         await web.SockSite(self._runner, listener, ssl_context=identity.ssl_context(), backlog=_BACKLOG).start()
+        await web.SockSite(self._runner, plain, backlog=_BACKLOG).start()
         write_whole(self._folder / ENDPOINT_FILE, msgspec.json.encode(self.endpoint), mode=0o600)
 
     async def stop(self) -> None:
@@ -154,10 +161,11 @@ class Simulator:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         path = request.rel_url.raw_path
-        if request.host not in self._hosts:
+        is_tls = request.secure
+        if request.host not in self._hosts[is_tls]:
             error = ArmError(421, "MisdirectedRequest", f"The simulator is not {request.host}.")
             return _respond(Reply(421, error.to_body()))
-        if path.startswith(control_routes.PREFIX):
+        if is_tls and path.startswith(control_routes.PREFIX):
             return _respond(await control_routes.answer(self.cloud, request))
         entry = self.cloud.journal.open_request(self.cloud.wall(), request.method, path)
         fault = self.cloud.faults.take(request.method, path)
@@ -176,19 +184,26 @@ class Simulator:
         return _respond(reply)
 
     async def _answer(self, request: web.BaseRequest, path: str, entry: Request, fault: Action | None) -> Reply:
-        is_entra = entra.is_entra_path(path)
+        is_entra = request.secure and entra.is_entra_path(path)
         try:
             if fault is not None and (fault.status or fault.read_error):
                 return _planted(self.cloud, fault, is_entra=is_entra)
-            content = await request.read()
+            content, query = await request.read(), dict(request.query)
+            if not request.secure:
+                return identity_endpoint.answer(
+                    identity_endpoint.IdentityAsk(self.cloud, request.method, path, query, request.headers, entry)
+                )
+            if path.startswith(issuer_routes.PREFIX):
+                return issuer_routes.answer(
+                    issuer_routes.IssuerAsk(self.cloud, request.method, path, query, request.headers, entry)
+                )
             if is_entra:
-                query = dict(request.query)
                 return entra.answer(Ask(self.cloud, request.method, path, request.headers, entry, content, query))
             call = Call(
                 cloud=self.cloud,
                 method=request.method,
                 path=ArmPath(path, ""),
-                query=dict(request.query),
+                query=query,
                 headers=request.headers,
                 base_url=f"https://{request.host}",
                 entry=entry,
@@ -202,6 +217,10 @@ class Simulator:
             # The last wall: a mistake of the simulator is a 500 to its caller, and a trace in its log.
             _log.exception("%s %s", request.method, path)
             return Reply(500, ArmError(500, "InternalServerError", "The simulator has made a mistake.").to_body())
+
+
+def _hosts(port: int) -> frozenset[str]:
+    return frozenset({f"localhost:{port}", f"127.0.0.1:{port}"})
 
 
 def _bind(port: int, *, may_move: bool) -> socket.socket:

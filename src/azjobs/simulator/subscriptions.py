@@ -20,22 +20,40 @@ PROVIDERS: dict[str, tuple[str, ...]] = {
     ),
     "Microsoft.Resources": ("resourceGroups",),
 }
+#: The real names of the suffixes, on domains that nobody has (RFC 2606).
+_SUFFIXES = {
+    "storage": "core.simulator.invalid",
+    "keyVaultDns": "vault.simulator.invalid",
+    "sqlServerHostname": "database.simulator.invalid",
+    "acrLoginServer": "registry.simulator.invalid",
+    "azureDataLakeStoreFileSystem": "datalakestore.simulator.invalid",
+    "azureDataLakeAnalyticsCatalogAndJob": "datalakeanalytics.simulator.invalid",
+}
 _API_VERSIONS = ["2024-11-01", "2024-07-01", "2024-03-01"]  # an example: every well-formed date is taken
 
 
 def _metadata(call: Call) -> Reply:
     base = call.cloud.base_url
+    authentication = {"loginEndpoint": f"{base}/", "audiences": [f"{base}/", base]}
+    if call.api_version < "2019":
+        # The form of 2015-01-01 and 2018-01-01: one object, and the manager is the host that was asked.
+        old = {"galleryEndpoint": f"{base}/", "graphEndpoint": f"{base}/graph/", "portalEndpoint": base}
+        return Reply(200, {**old, "authentication": authentication})
     entry = {
-        "name": "AzureSimulator",
         "portal": base,
+        "authentication": {**authentication, "tenant": "common", "identityProvider": "AAD"},
+        "media": f"{base}/media",
+        "graphAudience": f"{base}/graph/",
+        "graph": f"{base}/graph/",
+        "name": "AzureSimulator",
+        "suffixes": _SUFFIXES,
+        "batch": f"{base}/batch/",
         "resourceManager": f"{base}/",
-        "authentication": {
-            "loginEndpoint": f"{base}/",
-            "audiences": [f"{base}/", base],
-            "tenant": "common",
-            "identityProvider": "AAD",
-        },
-        "suffixes": {},
+        "vmImageAliasDoc": f"{base}/aliases.json",
+        "activeDirectoryDataLake": f"{base}/datalake/",
+        "sqlManagement": f"{base}/sql/",
+        "microsoftGraphResourceId": f"{base}/microsoft-graph/",
+        "gallery": f"{base}/gallery/",
     }
     return Reply(200, [entry])
 

@@ -36,8 +36,8 @@ class TokenSigner:
     def __init__(self, key: rsa.RSAPrivateKey) -> None:
         """Use `key` for every token."""
         self._key = key
-        self._public = key.public_key()
-        numbers = self._public.public_numbers()
+        self.public_key = key.public_key()
+        numbers = self.public_key.public_numbers()
         self._modulus = encode_part(numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8, "big"))
         self._exponent = encode_part(numbers.e.to_bytes(3, "big"))
         self.key_id = encode_part(hashlib.sha256(self._modulus.encode()).digest())[:27]
@@ -75,7 +75,7 @@ class TokenSigner:
         try:
             if msgspec.json.decode(decode_part(header)).get("alg") != "RS256":
                 raise _invalid_token()
-            self._public.verify(decode_part(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+            self.public_key.verify(decode_part(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
             return msgspec.json.decode(decode_part(claims), type=Claims)
         except (ValueError, AttributeError, msgspec.MsgspecError, InvalidSignature) as error:
             raise _invalid_token() from error
