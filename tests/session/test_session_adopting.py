@@ -136,9 +136,9 @@ def test_a_cloud_that_is_not_known_here_is_left_out_with_a_warning(
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.setenv("AZURE_CONFIG_DIR", str(tmp_path))
     write_az_profile(tmp_path, [{"client": "c", "tenant": "t", "subscriptions": ["s"], "name": "Moon"}])
-    with pytest.warns(az.SignInWarning, match="knows an environment AzureSimulator, which azjobs does not"):
-        with pytest.raises(az.NotSignedIn):
-            az.connect_az_account(source="az")
+    unknown = "knows an environment AzureSimulator, which azjobs does not"
+    with pytest.warns(az.SignInWarning, match=unknown), pytest.raises(az.NotSignedIn):
+        az.connect_az_account(source="az")
 
 
 @pytest.mark.parametrize(("source", "name"), [("az", "The Azure CLI"), ("pwsh", "Azure PowerShell")])
