@@ -1,0 +1,187 @@
+"""A. Ways to sign in, as users type them: the browser, a code, a certificate, sources of federated tokens, az."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
+
+from persons import add_person, make_browser
+from standin_tools import put_tools, write_az_profile
+from terminal import Home, Python, Shell
+
+SIMULATOR = "--environment AzureSimulator"
+
+
+@pytest.fixture(autouse=True)
+def _cloud(home: Home) -> None:
+    home.start_cloud()
+
+
+def add_application(home: Home, **proofs: Any) -> dict[str, str]:
+    """Add an application with a tenant and a subscription; `proofs` are what it signs in with."""
+    tenant, client, subscription = str(uuid4()), str(uuid4()), str(uuid4())
+    home.cloud.directory(
+        tenants=[{"id": tenant, "name": "Apps"}],
+        subscriptions=[{"id": subscription, "name": "Deployments", "tenant_id": tenant}],
+        principals=[
+            {
+                "tenant_id": tenant,
+                "client_id": client,
+                "rights": {f"/subscriptions/{subscription}": "Owner"},
+                **proofs,
+            }
+        ],
+    )
+    return {"tenant": tenant, "client": client}
+
+
+def trusted(home: Home, issuer: str) -> tuple[dict[str, str], dict[str, Any]]:
+    told = home.cloud.issuer(issuer)
+    return add_application(home, federated=[{"issuer": told["issuer"], "subject": told["subject"]}]), told
+
+
+def make_certificate(path: Path, password: str) -> str:
+    """Write a certificate with its key as PKCS#12; returns what the directory is told of it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "app")])
+    now = dt.datetime.now(dt.UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(7).not_valid_before(now - dt.timedelta(days=1))
+    certificate = builder.not_valid_after(now + dt.timedelta(days=1)).sign(key, hashes.SHA256())
+    encryption = serialization.BestAvailableEncryption(password.encode())
+    path.write_bytes(pkcs12.serialize_key_and_certificates(b"app", key, certificate, None, encryption))
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_a_person_signs_in_with_the_browser(home: Home, shell: Shell, tmp_path: Path) -> None:
+    """With nothing said it opens; the page's form comes back to the program that waits."""
+    ana = add_person(home, "ana", {"Fabrikam": {"subscriptions": ["Shop"]}})
+    home.cloud.browser(ana.username)
+    shell.environment["BROWSER"] = str(make_browser(tmp_path, home.endpoint["ca_file"]))
+    done = shell(f"azjobs account connect {SIMULATOR} --account-id {ana.username} --scope Process")
+    assert done.code == 0, done
+    assert f"Signed in as {ana.username}, tenant Fabrikam, subscription Shop. [SIMULATOR]" in done.err
+
+
+def test_a_tenant_that_wants_a_second_factor_is_left_out_with_what_to_type(
+    home: Home, shell: Shell, tmp_path: Path
+) -> None:
+    """A warning on stderr; the other tenants have their contexts."""
+    bea = add_person(
+        home, "bea", {"Home": {"subscriptions": ["H"]}, "Strict": {"subscriptions": ["S"], "needs_mfa": True}}
+    )
+    home.cloud.browser(bea.username, mfa=False)
+    shell.environment["BROWSER"] = str(make_browser(tmp_path, home.endpoint["ca_file"]))
+    done = shell(f"azjobs account connect {SIMULATOR} --account-id {bea.username} --scope Process")
+    assert done.code == 0, done
+    assert "Warning: Tenant Strict" in done.err
+    assert f"To sign in there, type: azjobs account connect --tenant {bea.tenants['Strict']}" in done.err
+    assert shell("azjobs context get --list-available --output json --query '[].name'").json == ["H"]
+
+
+def test_ctrl_c_ends_a_sign_in_that_nobody_completes(home: Home, shell: Shell) -> None:
+    """The code is shown, and 130 is the exit code; nothing was saved."""
+    home.cloud.device_codes(approve_as="", interval_s=1)
+    waiting = subprocess.Popen(
+        ["azjobs", "account", "connect", *SIMULATOR.split(), "--use-device-authentication"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env=shell.environment,
+    )
+    assert waiting.stderr is not None
+    assert "enter the code" in waiting.stderr.readline()
+    os.kill(waiting.pid, signal.SIGINT)
+    assert waiting.communicate(timeout=20)[1].strip() == "Interrupted."
+    assert waiting.returncode == 130
+    assert not (home.folder / "contexts.json").exists()
+
+
+def test_a_certificate_with_a_password_signs_an_application_in(home: Home, shell: Shell, tmp_path: Path) -> None:
+    """The password is read from stdin; a wrong one is one sentence."""
+    path = tmp_path / "app.pfx"
+    app = add_application(home, certificates=[make_certificate(path, "Pa55-of-the-file")])
+    line = (
+        f"azjobs account connect {SIMULATOR} --tenant {app['tenant']} --application-id {app['client']} --scope Process "
+        f"--certificate-path {path} --certificate-password-stdin"
+    )
+    wrong = shell(line, stdin="wrong\n")
+    assert (wrong.code, wrong.err.count("\n")) == (4, 1), wrong
+    done = shell(line, stdin="Pa55-of-the-file\n")
+    assert done.code == 0, done
+    assert "tenant Apps, subscription Deployments" in done.err
+
+
+def test_a_federated_token_is_read_from_its_file(home: Home, shell: Shell, tmp_path: Path) -> None:
+    """Application and tenant are those of the workload's environment."""
+    app, _ = trusted(home, "kubernetes")
+    file = tmp_path / "token"
+    file.write_text(home.cloud.assertion("kubernetes"))
+    shell.environment |= {"AZURE_CLIENT_ID": app["client"], "AZURE_TENANT_ID": app["tenant"]}
+    done = shell(f"azjobs account connect {SIMULATOR} --federated-token-file {file} --scope Process")
+    assert done.code == 0, done
+    shell.environment["AZURE_FEDERATED_TOKEN_FILE"] = str(file)
+    pod = shell(f"azjobs account connect {SIMULATOR} --identity --scope Process")
+    assert pod.code == 0, pod
+    assert f"Signed in as {app['client']}" in pod.err
+
+
+def test_a_function_gives_federated_tokens(home: Home, python: Python, tmp_path: Path) -> None:
+    """It runs in a process of its own, whenever a token is needed."""
+    app, _ = trusted(home, "kubernetes")
+    file = tmp_path / "token"
+    file.write_text(home.cloud.assertion("kubernetes"))
+    done = python(
+        f"""
+        def assertion():
+            with open({str(file)!r}) as lines:
+                return lines.read()
+
+        context = az.connect_az_account(
+            environment="AzureSimulator", federated_token=assertion,
+            application_id={app["client"]!r}, tenant={app["tenant"]!r}, scope="Process")
+        print(context.subscription.name, bool(context.credential.get_token().token))
+        """
+    )
+    assert (done.code, done.out.strip()) == (0, "Deployments True"), done
+
+
+def test_what_az_is_signed_in_to_is_taken_over(home: Home, shell: Shell, tmp_path: Path) -> None:
+    """A2: --from az, with the tool itself for tokens."""
+    one = {**home.add_principal("Fabrikam", subscriptions=2), "name": "Fabrikam"}
+    folder = put_tools(tmp_path / "bin", home.endpoint, [one])
+    write_az_profile(tmp_path / ".azure", [one], default=one["subscriptions"][1])
+    shell.environment |= {"HOME": str(tmp_path), "PATH": f"{folder}:{shell.environment['PATH']}"}
+    done = shell(f"azjobs account connect {SIMULATOR} --from az")
+    assert done.code == 0, done
+    assert "subscription Sub 1 of Fabrikam. [SIMULATOR]" in done.err
+    assert shell("azjobs resource-group get --output json").json == []
+
+
+def test_on_a_terminal_one_of_several_subscriptions_is_picked_by_number(home: Home, shell: Shell) -> None:
+    """Enter takes the marked one; a pipeline is never asked."""
+    cyd = add_person(home, "cyd", {"Home": {"subscriptions": ["Alpha", "Beta"]}})
+    home.cloud.device_codes(approve_as=cyd.username, interval_s=1)
+    line = f"azjobs account connect {SIMULATOR} --use-device-authentication --scope Process"
+    picked = shell.tty(line, ("Which subscription?", "2"))
+    assert picked.code == 0, picked
+    assert "* 1  Alpha" in picked.out.replace("*  1", "* 1")
+    assert "subscription Beta. [SIMULATOR]" in picked.out
+    kept = shell.tty(line, ("Which subscription?", ""))
+    assert "subscription Beta. [SIMULATOR]" in kept.out
+    wrong = shell.tty(line, ("Which subscription?", "3"))
+    assert (wrong.code, "'3' is none of the numbers 1 to 2. Nothing was saved." in wrong.out) == (2, True)
+    assert "subscription Beta. [SIMULATOR]" in shell(line).err
