@@ -5,13 +5,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test stress check format bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/azjobs demo
 
 test: $(VENV)/.installed-test
 	$(BIN)/pytest
+
+stress: $(VENV)/.installed-test
+	$(BIN)/pytest -m stress -n 0
 
 check: $(VENV)/.installed-check
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from azjobs.core.errors import (
         AmbiguousContext,
         AzJobsError,
+        AzJobsWarning,
         CannotSend,
         ConfirmationRequired,
         ContextNotFound,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         ContextRequired,
         CredentialNotFound,
         DaemonUnavailable,
+        DefaultChanged,
         Fault,
         HomeUnusable,
         InvalidInput,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
         Refused,
         RequestFailed,
         ResourceNotFound,
+        ResourceProtected,
         SignInFailed,
         SignInWarning,
         StoreFull,
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from azjobs.core.job import JobType
     from azjobs.core.models import ActionResult, ResourceGroup, RestResponse, Subscription, Tenant, VirtualMachine
     from azjobs.core.plan import PlannedWrite
+    from azjobs.core.protection import Protection
     from azjobs.core.secret import Credential, SecureString
     from azjobs.core.states import JobState
     from azjobs.core.version import VERSION as __version__  # noqa: N811 - the name every package has
@@ -64,12 +68,15 @@ if TYPE_CHECKING:
         get_az_context_autosave_setting,
     )
     from azjobs.session.context import Context
-    from azjobs.session.contexts import get_az_context, select_az_context, set_az_context
+    from azjobs.session.contexts import get_az_context, select_az_context
     from azjobs.session.credentials import get_credential
     from azjobs.session.job_list import answer_job, get_job, remove_job, stop_job, wait_job
     from azjobs.session.jobs import Job
+    from azjobs.session.keeping_contexts import clear_az_context, remove_az_context, rename_az_context
     from azjobs.session.plans import Detached
+    from azjobs.session.protections import add_az_protection, get_az_protection, remove_az_protection
     from azjobs.session.receiving import Received, receive_job
+    from azjobs.session.setting_contexts import set_az_context
     from azjobs.session.signing_in import connect_az_account
     from azjobs.session.signing_out import disconnect_az_account
     from azjobs.session.starting import start_job
@@ -86,6 +93,7 @@ _HOMES = {
     "azjobs.core.errors": (
         "AmbiguousContext",
         "AzJobsError",
+        "AzJobsWarning",
         "CannotSend",
         "ConfirmationRequired",
         "ContextNotFound",
@@ -93,6 +101,7 @@ _HOMES = {
         "ContextRequired",
         "CredentialNotFound",
         "DaemonUnavailable",
+        "DefaultChanged",
         "Fault",
         "HomeUnusable",
         "StoreFull",
@@ -107,6 +116,7 @@ _HOMES = {
         "Refused",
         "RequestFailed",
         "ResourceNotFound",
+        "ResourceProtected",
         "SignInFailed",
         "SignInWarning",
         "StoreTooNew",
@@ -123,6 +133,7 @@ _HOMES = {
         "VirtualMachine",
     ),
     "azjobs.core.plan": ("PlannedWrite",),
+    "azjobs.core.protection": ("Protection",),
     "azjobs.core.secret": ("Credential", "SecureString"),
     "azjobs.core.states": ("JobState",),
     "azjobs.process.progress": ("write_progress",),
@@ -133,16 +144,19 @@ _HOMES = {
         "get_az_context_autosave_setting",
     ),
     "azjobs.session.context": ("Context",),
-    "azjobs.session.contexts": ("get_az_context", "select_az_context", "set_az_context"),
+    "azjobs.session.contexts": ("get_az_context", "select_az_context"),
     "azjobs.session.credentials": ("get_credential",),
     "azjobs.session.job_list": ("answer_job", "get_job", "remove_job", "stop_job", "wait_job"),
     "azjobs.session.jobs": ("Job",),
     "azjobs.session.plans": ("Detached",),
+    "azjobs.session.protections": ("add_az_protection", "get_az_protection", "remove_az_protection"),
     "azjobs.session.receiving": ("Received", "receive_job"),
     "azjobs.session.signing_in": ("connect_az_account",),
     "azjobs.session.signing_out": ("disconnect_az_account",),
     "azjobs.session.starting": ("start_job",),
     "azjobs.session.tracking": ("track",),
+    "azjobs.session.keeping_contexts": ("clear_az_context", "remove_az_context", "rename_az_context"),
+    "azjobs.session.setting_contexts": ("set_az_context",),
     "azjobs.session.values": ("Unopened",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
@@ -152,6 +166,7 @@ __all__ = [
     "AmbiguousContext",
     "AutosaveSetting",
     "AzJobsError",
+    "AzJobsWarning",
     "CannotSend",
     "ConfirmationRequired",
     "Context",
@@ -161,6 +176,7 @@ __all__ = [
     "Credential",
     "CredentialNotFound",
     "DaemonUnavailable",
+    "DefaultChanged",
     "Detached",
     "Fault",
     "HomeUnusable",
@@ -176,11 +192,13 @@ __all__ = [
     "NotFound",
     "NotSignedIn",
     "PlannedWrite",
+    "Protection",
     "Received",
     "Refused",
     "RequestFailed",
     "ResourceGroup",
     "ResourceNotFound",
+    "ResourceProtected",
     "RestResponse",
     "SecureString",
     "SignInFailed",
@@ -194,13 +212,16 @@ __all__ = [
     "WaitTimedOut",
     "WrongTarget",
     "__version__",
+    "add_az_protection",
     "answer_job",
+    "clear_az_context",
     "connect_az_account",
     "disable_az_context_autosave",
     "disconnect_az_account",
     "enable_az_context_autosave",
     "get_az_context",
     "get_az_context_autosave_setting",
+    "get_az_protection",
     "get_az_resource_group",
     "get_az_vm",
     "get_credential",
@@ -209,9 +230,12 @@ __all__ = [
     "new_az_resource_group",
     "new_az_vm",
     "receive_job",
+    "remove_az_context",
+    "remove_az_protection",
     "remove_az_resource_group",
     "remove_az_vm",
     "remove_job",
+    "rename_az_context",
     "restart_az_vm",
     "select_az_context",
     "set_az_context",

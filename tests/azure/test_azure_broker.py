@@ -354,3 +354,23 @@ def test_a_token_of_some_seconds_is_renewed_though_its_credential_keeps_it(cloud
         return [first, (await ask(broker)).token]
 
     assert using(work, clock=clock, build=lambda _sign_in, _secrets: Keeps()) == ["token-1", "token-2"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"secrets": [{"value": "old-secret", "expires_at": 1_000_000_000}]}, "has expired: make a new one"),
+        ({"secret": "another"}, "is wrong: use the secret's value"),
+        ({"secret": "old-secret", "disabled": True}, "is disabled"),
+        ({"secret": "old-secret", "blocked": True}, "conditional access policy keeps"),
+    ],
+)
+def test_each_state_of_an_application_has_its_own_sentence(cloud: Any, more: dict[str, Any], words: str) -> None:
+    """The account is named, the secret is not, and the number of Entra is there to look up."""
+    application = {"tenant_id": cloud.endpoint["tenant_id"], "client_id": "33333333-3333-4333-8333-333333333333"}
+    cloud.control.directory(principals=[{**application, **more}])
+    problem = refusal(cloud, replace(cloud.sign_in, arguments=application), client_secret="old-secret")
+    assert isinstance(problem, SignInFailed)
+    assert words in str(problem)
+    assert "AADSTS" in str(problem)
+    assert "old-secret" not in str(problem)

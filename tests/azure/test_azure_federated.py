@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 import trustme
+from azure.core.exceptions import ClientAuthenticationError
 from azure_servers import AssertionAuthority, Source, serving
 from msgspec.structs import replace
 
@@ -220,25 +221,62 @@ def test_a_static_token_is_built_and_used_by_the_broker(cloud: Any) -> None:
     assert asyncio.run(run()) == "same"
 
 
-def certificate(path: Path) -> bytes:
+def application(cloud: Any) -> dict[str, str]:
+    return {"tenant_id": cloud.endpoint["tenant_id"], "client_id": "33333333-3333-4333-8333-333333333333"}
+
+
+@pytest.mark.parametrize("name", ["github", "azure-pipelines", "kubernetes"])
+def test_workloads_of_each_kind_sign_in_to_the_embedded_cloud(cloud: Any, tmp_path: Path, name: str) -> None:
+    """By the issuer's own endpoint, or by a file; and not as another subject."""
+    issuer = cloud.control.issuer(name)
+    trusted = {"issuer": issuer["issuer"], "subject": issuer["subject"]}
+    cloud.control.directory(principals=[{**application(cloud), "federated": [trusted]}])
+    file = tmp_path / "token"
+    file.write_text(cloud.control.assertion(name))
+    request_url, request_token = issuer.get("request_url", ""), issuer.get("request_token", "")
+    kind, arguments, secrets = {
+        "github": ("GitHubActionsCredential", {"request_url": request_url}, {"request_token": request_token}),
+        "azure-pipelines": (
+            "AzurePipelinesCredential",
+            {"request_url": request_url, "service_connection_id": "c-1"},
+            {"system_access_token": request_token},
+        ),
+        "kubernetes": ("WorkloadIdentityCredential", {"token_file_path": str(file)}, {}),
+    }[name]
+    arguments = {**application(cloud), **arguments}
+    sign_in = SignIn(cloud.sign_in.key, kind, cloud.context.environment, arguments, tuple(secrets))
+    scope = cloud.context.environment.scope
+    credential: Any = build(sign_in, secrets)
+    assert parse_claims(credential.get_token(scope).token)["appid"] == application(cloud)["client_id"]
+    credential.close()
+    cloud.control.directory(principals=[{**application(cloud), "federated": [{**trusted, "subject": "another"}]}])
+    refused: Any = build(sign_in, secrets)
+    with pytest.raises(ClientAuthenticationError, match="AADSTS7002"):
+        refused.get_token(scope)
+    refused.close()
+
+
+def certificate(path: Path) -> str:
+    """Put a new certificate with its key into a file; returns the certificate alone."""
     leaf = trustme.CA().issue_cert("app", key_type=trustme.KeyType.RSA)
     leaf.private_key_and_cert_chain_pem.write_to_path(str(path))
-    return path.read_bytes()
+    return leaf.cert_chain_pems[0].bytes().decode()
 
 
 def test_a_certificate_that_was_renewed_is_found_in_its_file(cloud: Any, tmp_path: Path) -> None:
     """The file is read again; what is no certificate any more is said, and the one before is not used instead."""
-    file = tmp_path / "app.pem"
-    certificate(file)
-    arguments = {**cloud.sign_in.arguments, "certificate_path": str(file)}
+    file, scope = tmp_path / "app.pem", cloud.context.environment.scope
+    known = certificate(file)
+    cloud.control.directory(principals=[{**application(cloud), "certificates": [known]}])
+    arguments = {**application(cloud), "certificate_path": str(file)}
     sign_in = SignIn(cloud.sign_in.key, "CertificateCredential", cloud.context.environment, arguments)
     credential: Any = build(sign_in, {})
-    first = credential._inner
-    certificate(file)
-    scope = cloud.context.environment.scope
-    with pytest.raises(Exception, match="AADSTS"):  # the embedded cloud does not know it, but it was shown
+    assert credential.get_token(scope).token
+    renewed = certificate(file)
+    with pytest.raises(ClientAuthenticationError, match="AADSTS700027"):  # it is shown, and not known yet
         credential.get_token(scope)
-    assert credential._inner is not first
+    cloud.control.directory(principals=[{**application(cloud), "certificates": [renewed]}])
+    assert credential.get_token(scope).token
     file.write_text("nothing")
     with pytest.raises(SignInFailed, match="is no certificate with its private key any more"):
         credential.get_token(scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -92,8 +93,138 @@ def test_a5_without_autosave_the_session_is_signed_in_and_nothing_is_saved(shell
     )
 
 
+def test_a6_a_pool_inside_a_with_block_never_acts_in_the_saved_default(
+    three_subscriptions: Shell, home: Home, python: Python
+) -> None:
+    """A6: its threads would fall back to Production; they are refused, and nothing is asked of anyone."""
+    home.cloud.time("at-once")
+    done = python(
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        staging = az.get_az_context("Staging")
+        def stop(name):
+            return az.stop_az_vm(resource_group_name="g", name=name, force=True)
+        with ThreadPoolExecutor(2) as pool:
+            with staging:
+                try: list(pool.map(stop, ["a", "b"]))
+                except az.AmbiguousContext as error: print(error)
+        """
+    )
+    assert done.code == 0, done
+    assert matches(
+        "Another thread or task is inside `with context:`…pass az_context=, or submit with contextvars.copy_context()…",
+        done.out.strip(),
+    ), done
+    assert not [r for r in home.cloud.requests() if "virtualMachines" in r["path"]]
+
+
+def test_a6_a_copied_context_takes_the_block_along(three_subscriptions: Shell, home: Home, python: Python) -> None:
+    """A6: what the sentence says to type works: the group is made in Staging."""
+    home.cloud.time("at-once")
+    done = python(
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        from contextvars import copy_context
+        with ThreadPoolExecutor(2) as pool, az.get_az_context("Staging"):
+            pool.submit(copy_context().run, az.new_az_resource_group, name="g", location="eastus").result()
+        """
+    )
+    assert done.code == 0, done
+    assert {r["subscription_id"] for r in home.cloud.requests(method="PUT")} == {STAGING}
+
+
 def test_two_homes_know_nothing_of_each_other(make_home: Callable[[str], Home]) -> None:
     """A sign-in belongs to its home."""
     one, two = Shell(make_home("one"), "t"), Shell(make_home("two"), "t")
     assert one("azjobs account connect --environment AzureSimulator").code == 0
     assert two("azjobs vm get").code == 4
+
+
+@pytest.fixture
+def gone_astray(signed_in: Shell, home: Home) -> Shell:
+    """Signed in to Contoso, and then the sign-in's source begins to give tokens of another tenant, as a tool's would.
+
+    The demo account's sign-in is read where the embedded cloud publishes it.
+    """
+    other = home.add_principal("Fabrikam", subscriptions=1)
+    endpoint_file = home.folder / "simulator" / "endpoint.json"
+    told = {"tenant_id": other["tenant"], "client_id": other["client"], "client_secret": other["secret"]}
+    endpoint_file.write_text(json.dumps({**home.endpoint, **told}))
+    assert signed_in("azjobs daemon stop").code == 0  # the next one has no token yet
+    return signed_in
+
+
+def test_a7_a_token_of_another_tenant_writes_nothing(gone_astray: Shell, python: Python, home: Home) -> None:
+    """A7: exit 4, one sentence that names both tenants; Python raises WrongTarget; a job fails with it."""
+    before = len(home.cloud.requests(path_regex="/subscriptions"))
+    told = "The token is for tenant …, the context Rehearsal is for Contoso (…); nothing was sent."
+    subscription = home.endpoint["subscription_id"]
+    for line in (
+        "azjobs resource-group new g eastus",
+        f"azjobs rest PUT '/subscriptions/{subscription}/resourceGroups/g?api-version=2024-03-01' --payload '{{}}'",
+        "azjobs vm get",
+    ):
+        done = gone_astray(line)
+        assert (done.code, done.out) == (4, ""), done
+        assert matches(f"…{told}…", done.err), done.err
+    raised = python(
+        """
+        try: az.new_az_resource_group("g", "eastus")
+        except az.WrongTarget as error: print(error)
+        job = az.new_az_resource_group("g", "eastus", as_job=True)
+        az.wait_job(job)
+        print(job.state, job.error.code, job.error.message)
+        """
+    )
+    assert raised.code == 0, raised
+    call, job = raised.out.strip().splitlines()
+    assert matches(told, call)
+    assert matches(f"Failed WrongTarget {told}", job), job
+    assert len(home.cloud.requests(path_regex="/subscriptions")) == before
+
+
+def test_a_pipeline_says_which_tenant_and_subscription_it_expects(signed_in: Shell, home: Home) -> None:
+    """--expect-tenant and --expect-subscription, or their variables: exit 4, and nothing is asked of anybody."""
+    before = len(home.cloud.requests())
+    told = "Expected tenant Fabrikam, but the context Rehearsal is in Contoso (…); nothing was sent."
+    for line in (
+        "azjobs resource-group new g eastus --expect-tenant Fabrikam",
+        "azjobs New-AzResourceGroup -Name g -Location eastus -ExpectTenant Fabrikam",
+        "azjobs job start --expect-tenant Fabrikam -- true",
+        "AZJOBS_EXPECT_TENANT=Fabrikam azjobs vm get",
+    ):
+        done = signed_in(line)
+        assert (done.code, done.out) == (4, ""), done
+        assert matches(told, done.err), done.err
+    done = signed_in("azjobs vm get --expect-subscription Production")
+    assert (done.code, "Expected subscription Production" in done.err) == (4, True), done
+    assert len(home.cloud.requests()) == before
+    assert signed_in("azjobs vm get --expect-tenant contoso --expect-subscription rehearsal").code == 0
+
+
+def test_what_is_protected_is_removed_by_its_name_only(signed_in: Shell, home: Home) -> None:
+    """Azjobs protection: refused with exit 4 and what to type, for one target and for many; --override-protection."""
+    assert signed_in("azjobs resource-group new prod eastus").code == 0
+    done = signed_in("azjobs protection add --resource-group-name prod")
+    said = "Resource group prod is protected: it is removed or stopped only with --override-protection."
+    assert (done.code, done.out, done.err.strip()) == (0, "", said), done
+    told = (
+        "Resource group prod is protected, so it is not removed. "
+        "To remove it all the same add --override-protection prod."
+    )
+    refused = signed_in("azjobs resource-group remove prod --force")
+    assert (refused.code, refused.out, refused.err.strip()) == (4, "", told), refused
+    group = f"/subscriptions/{home.endpoint['subscription_id']}/resourceGroups/prod"
+    assert signed_in(f"azjobs rest DELETE '{group}?api-version=2024-03-01'").code == 4
+    machine = f"{group}/providers/Microsoft.Compute/virtualMachines/web"
+    many = signed_in("azjobs vm stop --id - --force", stdin=f"{machine}\n")
+    assert many.code != 0, many
+    assert "Resource group prod is protected, so virtualMachines/web is not stopped." in many.err, many
+    assert not home.cloud.requests(method="DELETE")
+    assert not home.cloud.requests(method="POST", path_regex="/deallocate")
+    assert signed_in("azjobs protection get --output json").json == [
+        {"kind": "resource-group", "value": "prod", "subscriptionId": None}
+    ]
+    assert signed_in("azjobs resource-group remove prod --force --override-protection PROD").code == 0
+    assert signed_in("azjobs protection remove --resource-group-name prod").code == 0
+    assert signed_in("azjobs protection get --output json").json == []

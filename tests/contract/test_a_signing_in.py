@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from persons import add_person, make_browser
 from standin_tools import put_tools, write_az_profile
-from terminal import Home, Python, Shell
+from terminal import Home, Python, Shell, wait_until
 
 SIMULATOR = "--environment AzureSimulator"
 
@@ -185,3 +185,39 @@ def test_on_a_terminal_one_of_several_subscriptions_is_picked_by_number(home: Ho
     wrong = shell.tty(line, ("Which subscription?", "3"))
     assert (wrong.code, "'3' is none of the numbers 1 to 2. Nothing was saved." in wrong.out) == (2, True)
     assert "subscription Beta. [SIMULATOR]" in shell(line).err
+
+
+@pytest.mark.parametrize("service", ["GitHubActions", "AzurePipelines"])
+def test_a_ci_service_gives_federated_tokens_to_its_jobs(home: Home, shell: Shell, service: str) -> None:
+    """Where to ask and with what is in the job's environment; neither is in any file, nor in the shell's arguments."""
+    app, told = trusted(home, {"GitHubActions": "github", "AzurePipelines": "azure-pipelines"}[service])
+    names = {
+        "GitHubActions": ("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
+        "AzurePipelines": ("SYSTEM_OIDCREQUESTURI", "SYSTEM_ACCESSTOKEN"),
+    }[service]
+    shell.environment |= dict(zip(names, (told["request_url"], told["request_token"]), strict=True))
+    done = shell(
+        f"azjobs account connect {SIMULATOR} --federated-from {service} --service-connection-id {uuid4()} "
+        f"--application-id {app['client']} --tenant {app['tenant']} --scope Process"
+    )
+    assert done.code == 0, done
+    assert "tenant Apps, subscription Deployments" in done.err
+    files = [p for p in home.folder.rglob("*") if p.is_file() and "simulator" not in p.parts]
+    assert [p for p in files if told["request_token"].encode() in p.read_bytes()] == []
+
+
+def test_a_person_whose_sign_in_was_withdrawn_is_told_and_signs_in_again(home: Home, shell: Shell) -> None:
+    """The sentence names the account; the contexts stay, and work again afterwards."""
+    dan = add_person(home, "dan", {"Home": {"subscriptions": ["H"]}, "Guest": {"subscriptions": ["G"]}})
+    home.cloud.device_codes(approve_as=dan.username, interval_s=1)
+    home.cloud.token_lifetime(1)  # each use needs the refresh token
+    line = f"azjobs account connect {SIMULATOR} --use-device-authentication --scope Process"
+    assert shell(line).code == 0
+    home.cloud.revoke(dan.username)
+    wait_until(lambda: shell("azjobs resource-group get").code != 0, what="the last token is over")
+    refused = shell("azjobs resource-group get")
+    assert (refused.code, dan.username in refused.err, refused.out) == (4, True, ""), refused
+    assert "Type: azjobs account connect" in refused.err
+    home.cloud.token_lifetime(3600)
+    assert shell(line).code == 0
+    assert shell("azjobs resource-group get --output json").json == []

@@ -20,10 +20,10 @@ SECRET = "very secret, never seen 4711"
 @pytest.fixture
 def two(signed_in: Home) -> Iterator[tuple[az.Context, az.Context]]:
     """The context that is current, and another one."""
-    signed_in.add_subscriptions(Other=OTHER)
+    signed_in.add_subscriptions(Second=OTHER)
     current = az.get_az_context()
     assert current is not None
-    other = az.set_az_context(subscription="Other")
+    other = az.set_az_context(subscription="Second")
     az.select_az_context(current)
     return current, other
 
@@ -48,8 +48,8 @@ def test_a_job_has_the_context_it_is_given_by_name_by_itself_or_by_a_with_block(
     _, other = two
     with other:
         inside = az.start_job(look)
-    for job in (inside, az.start_job(look, az_context=other), az.start_job(look, az_context="other")):
-        assert job.result(LIMIT_S) == ("Other", ["Other"])
+    for job in (inside, az.start_job(look, az_context=other), az.start_job(look, az_context="second")):
+        assert job.result(LIMIT_S) == ("Second", ["Second"])
 
 
 def test_a_context_in_an_argument_or_a_closure_is_granted_too(two: tuple[az.Context, az.Context]) -> None:
@@ -66,7 +66,7 @@ def test_a_context_in_an_argument_or_a_closure_is_granted_too(two: tuple[az.Cont
 
     assert az.start_job(by_closure).result(LIMIT_S) is True
     job = az.start_job(by_argument, argument_list=[{"contexts": [other]}])
-    assert job.result(LIMIT_S) == ("Other", True)
+    assert job.result(LIMIT_S) == ("Second", True)
 
 
 def test_a_context_that_was_not_granted_is_refused_by_the_job_and_by_the_daemon(
@@ -93,7 +93,7 @@ def test_a_context_that_was_not_granted_is_refused_by_the_job_and_by_the_daemon(
             return str(error)
         return "a token"
 
-    expected = "The job was not granted the context Other when it was submitted."
+    expected = "The job was not granted the context Second when it was submitted."
     for attempt in (checked, unchecked):
         assert az.start_job(attempt, argument_list=[smuggled]).result(LIMIT_S) == expected
 
@@ -194,7 +194,7 @@ def test_a_job_can_start_jobs_in_its_own_context_only(two: tuple[az.Context, az.
         inner = az.start_job(look)
         return inner.result(20), az.get_job(inner.id).view.row.session == az.get_job()[-1].view.row.session
 
-    assert az.start_job(outer, az_context=other).result(LIMIT_S) == (("Other", ["Other"]), True)
+    assert az.start_job(outer, az_context=other).result(LIMIT_S) == (("Second", ["Second"]), True)
 
 
 @pytest.mark.slow
@@ -209,7 +209,7 @@ def test_azjobs_typed_inside_a_commands_job_acts_where_the_job_does(two: tuple[a
         "print(az.get_az_context(), [c.name for c in az.get_az_context(list_available=True)])\n"
     )
     job = az.start_job(command=[sys.executable, "-c", code], az_context=other)
-    assert job.result(LIMIT_S) == f"{other} ['Other']\n"
+    assert job.result(LIMIT_S) == f"{other} ['Second']\n"
     az.disable_az_context_autosave(scope="Process")
     bare = az.start_job(command=[sys.executable, "-c", code])
     assert bare.result(LIMIT_S) == "None []\n"

@@ -112,6 +112,20 @@ def test_a_plain_script_goes_on_when_the_daemon_is_killed(signed_in: Home, scrip
     assert [line.rpartition("/")[2] for line in made] == ["kill-before", "kill-after"]
 
 
+@pytest.mark.slow
+def test_a_plain_script_waits_for_a_sign_in_over_a_daemons_death(signed_in: Home, script: str, tmp_path: Path) -> None:
+    """Its SDK asks the next daemon again; the job is Blocked until somebody signs in."""
+    job = az.start_job(command=[sys.executable, script, *words(signed_in, "wait", str(tmp_path))])
+    wait_until((tmp_path / "made").exists, what=f"the first group: {job.view.row}")
+    az.disconnect_az_account()
+    (tmp_path / "go").touch()
+    wait_until(lambda: job.state is az.JobState.BLOCKED, what="the job waits")
+    os.kill(local().client.ask(Status(0), DaemonStatus).pid, signal.SIGKILL)
+    az.connect_az_account(environment="AzureSimulator")
+    made = job.result(LIMIT_S).splitlines()
+    assert [line.rpartition("/")[2] for line in made] == ["wait-before", "wait-after"]
+
+
 def test_a_function_acts_in_the_jobs_context_by_default_credentials_too(second: az.Context) -> None:
     """Code that it calls may know nothing of azjobs."""
 

@@ -209,9 +209,9 @@ def test_a_stopped_azure_job_says_that_the_operation_goes_on(
 def test_a_job_acts_where_it_was_submitted_whatever_is_chosen_after(signed_in: Home) -> None:
     """The context is looked up once, at submit."""
     other = "55555555-5555-4555-8555-555555555555"
-    signed_in.add_subscriptions(Elsewhere=other)
+    signed_in.add_subscriptions(Yonder=other)
     here = az.get_az_context()
-    elsewhere = az.set_az_context(subscription="Elsewhere")
+    elsewhere = az.set_az_context(subscription="Yonder")
     with here:
         made = az.start_job(lambda: az.get_az_context().subscription.id)
     assert made.result(LIMIT_S) == here.subscription.id

@@ -106,8 +106,8 @@ def test_set_az_context_finds_a_subscription_that_is_new(live: Home) -> None:
     """The account is asked again what it sees; an unknown one is an error."""
     az.connect_az_account(environment="AzureSimulator")
     ident = "44444444-4444-4444-8444-444444444444"
-    live.add_subscriptions(**{"Brand New": ident})
-    assert az.set_az_context(subscription="brand new").subscription == az.get_az_context("Brand New").subscription
+    live.add_subscriptions(Tomorrow=ident)
+    assert az.set_az_context(subscription="tomorrow").subscription == az.get_az_context("Tomorrow").subscription
     assert az.set_az_context(subscription=ident, name="blue").name == "blue"
     assert az.get_az_context("BLUE").name == "blue"
     with pytest.raises(az.ContextNotFound, match="sees no subscription Nowhere"):

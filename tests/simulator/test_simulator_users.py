@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import webbrowser
+from urllib.parse import parse_qsl, urlsplit
 
 import msal
 import pytest
+import requests
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import (
     AuthenticationRequiredError,
@@ -322,3 +324,158 @@ def test_a_public_client_must_be_known(endpoint, control):
     assert refused["error_codes"] == [700016]
     control.directory(public_clients=[{"client_id": "my-app"}])
     assert "access_token" in made[1].acquire_token_by_username_password(USER, PASSWORD, [scope_of(endpoint)])
+
+
+def manager(endpoint, path, token):
+    answer = requests.get(
+        f"{endpoint['url']}{path}?api-version=2022-12-01",
+        headers={"authorization": f"Bearer {token}"},
+        verify=endpoint["ca_file"],
+        timeout=20,
+    )
+    return answer.status_code, answer.json()
+
+
+def test_a_user_sees_every_tenant_but_the_subscriptions_of_one_at_a_time(endpoint):
+    """`/tenants` lists where the user belongs, `/subscriptions` what the token's own tenant trusts."""
+    app, account = sign_in(endpoint)
+    tokens = [silent(app, account, endpoint, tenant)["access_token"] for tenant in (HOME, PARTNER)]
+    listed = [one["tenantId"] for one in manager(endpoint, "/tenants", tokens[0])[1]["value"]]
+    assert listed == [HOME, PARTNER, STRICT, CLOSED]
+    assert manager(endpoint, "/subscriptions", tokens[0])[1]["value"] == []
+    assert [one["subscriptionId"] for one in manager(endpoint, "/subscriptions", tokens[1])[1]["value"]] == [
+        SUBSCRIPTION
+    ]
+
+
+def test_a_user_acts_where_the_rights_are_and_with_a_token_of_that_tenant(endpoint, control):
+    """A token of another tenant is a 401, a user without rights gets a 403, and the journal names who asked."""
+    app, account = sign_in(endpoint)
+    tokens = [silent(app, account, endpoint, tenant)["access_token"] for tenant in (HOME, PARTNER)]
+    groups = f"/subscriptions/{SUBSCRIPTION}/resourcegroups"
+    assert manager(endpoint, groups, tokens[0])[1]["error"]["code"] == "InvalidAuthenticationTokenTenant"
+    assert manager(endpoint, groups, tokens[1])[0] == 200
+    assert control.requests(path_regex="resourcegroups$")[-1]["object_id"] == claims_of(tokens[1])["oid"]
+    control.directory(users=[{"username": "eve@home.example", "tenant_id": PARTNER, "password": "x"}])
+    token = application(endpoint, PARTNER).acquire_token_by_username_password(
+        "eve@home.example", "x", [scope_of(endpoint)]
+    )["access_token"]
+    status, body = manager(endpoint, groups, token)
+    assert (status, "eve@home.example" in body["error"]["message"]) == (403, True)
+
+
+def test_the_journal_says_how_each_token_was_asked_for(endpoint, control):
+    """Grant, client and object id of every token request stand in the journal; no secret does."""
+    app, account = sign_in(endpoint)
+    token = silent(app, account, endpoint, HOME)["access_token"]
+    asked = control.requests(path_regex="/oauth2/v2.0/token$")
+    assert [one["grant"] for one in asked] == ["password", "refresh_token"]
+    assert {one["client_id"] for one in asked} == {AZURE_CLI}
+    assert {one["object_id"] for one in asked} == {claims_of(token)["oid"]}
+    assert PASSWORD not in json.dumps(asked)
+
+
+@pytest.mark.parametrize("path", ["/oauth2/v2.0/devicecode$", "/oauth2/v2.0/token$"])
+def test_a_throttled_sign_in_says_when_to_come_back(endpoint, control, path):
+    """Planted faults strike the authority's endpoints, with Retry-After."""
+    control.fault(path, {"status": 429, "retry_after": 7}, method="POST")
+    url = f"{endpoint['url']}/{HOME}{path.rstrip('$')}"
+    answer = requests.post(url, {"client_id": AZURE_CLI}, verify=endpoint["ca_file"], timeout=20)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+
+
+def authorize(endpoint, **changed):
+    query = {
+        "client_id": AZURE_CLI,
+        "response_type": "code",
+        "redirect_uri": "http://localhost:8400",
+        "scope": f"{scope_of(endpoint)} openid offline_access",
+        "state": "a-state",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        "code_challenge_method": "S256",
+    } | changed
+    sent = {name: value for name, value in query.items() if value is not None}
+    url = f"{endpoint['url']}/{HOME}/oauth2/v2.0/authorize"
+    return requests.get(url, sent, verify=endpoint["ca_file"], timeout=20, allow_redirects=False)
+
+
+def test_a_code_goes_back_by_redirect_and_is_good_once(endpoint):
+    """With response_mode query the answer is a redirect; the code is exchanged once, with its verifier only."""
+    back = authorize(endpoint)
+    sent = dict(parse_qsl(urlsplit(back.headers["location"]).query))
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": AZURE_CLI,
+        "code": sent["code"],
+        "redirect_uri": "http://localhost:8400",
+        "code_verifier": "wrong",
+    }
+    url = f"{endpoint['url']}/{HOME}/oauth2/v2.0/token"
+    given = {"verify": endpoint["ca_file"], "timeout": 20}
+    wrong = requests.post(url, form, **given).json()
+    form["code_verifier"] = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"  # the pair of RFC 7636, appendix B
+    good, again = (requests.post(url, form, **given).json() for _ in range(2))
+    assert (back.status_code, sent["state"]) == (302, "a-state")
+    assert wrong["error_codes"] == [501481]
+    assert {"access_token", "id_token", "refresh_token", "client_info"} <= set(good)
+    assert again["error_codes"] == [54005]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        pytest.param({"code_challenge": None}, "AADSTS9002325", id="no-pkce"),
+        pytest.param({"code_challenge_method": "plain"}, "AADSTS501491", id="plain-pkce"),
+        pytest.param({"response_type": "token"}, "AADSTS700054", id="implicit"),
+        pytest.param({"prompt": "none"}, "AADSTS50058", id="no-session"),
+        pytest.param({"scope": "https://elsewhere.example/.default"}, "AADSTS500011", id="other-resource"),
+    ],
+)
+def test_authorize_sends_its_refusals_back(endpoint, changed, words):
+    """A wrong request is answered to the program that made it, with its state."""
+    sent = dict(parse_qsl(urlsplit(authorize(endpoint, **changed).headers["location"]).query))
+    assert words in sent["error_description"]
+    assert sent["state"] == "a-state"
+    assert "code" not in sent
+
+
+def test_authorize_sends_nothing_to_a_stranger(endpoint):
+    """Only loopback is returned to; any other address gets a page with the refusal, and no redirect."""
+    answer = authorize(endpoint, redirect_uri="https://evil.example/")
+    assert answer.status_code == 400
+    assert "AADSTS50011" in answer.text
+    assert "location" not in answer.headers
+
+
+def test_the_page_for_device_codes_lets_in_who_sits_at_the_browser(endpoint):
+    """Whoever types the code on the page that the message names is signed in."""
+    app = application(endpoint, HOME)
+    flow = app.initiate_device_flow([scope_of(endpoint)])
+    given = {"verify": endpoint["ca_file"], "timeout": 20}
+    assert "<form" in requests.get(flow["verification_uri"], **given).text
+    typed = {"user_code": flow["user_code"]}
+    assert "signed in" in requests.get(flow["verification_uri"], typed, **given).text
+    assert requests.get(flow["verification_uri"], typed, **given).status_code == 400
+    assert "access_token" in app.acquire_token_by_device_flow(flow)
+
+
+def test_common_leads_to_the_tenant_of_the_user(endpoint):
+    """Discovery of `common` names no tenant; the tokens are of the user's own."""
+    url = f"{endpoint['url']}/common/v2.0/.well-known/openid-configuration"
+    configuration = requests.get(url, verify=endpoint["ca_file"], timeout=20).json()
+    assert configuration["issuer"] == f"{endpoint['url']}/{{tenantid}}/v2.0"
+    assert configuration["device_authorization_endpoint"].endswith("/common/oauth2/v2.0/devicecode")
+    result = application(endpoint, "common").acquire_token_by_username_password(USER, PASSWORD, [scope_of(endpoint)])
+    assert claims_of(result["access_token"])["tid"] == HOME
+
+
+def test_the_metadata_of_the_cloud_has_both_forms(endpoint):
+    """The array of 2022-09-01 leads to manager and authority; the object of 2015-01-01 to the authority."""
+    url, given = f"{endpoint['url']}/metadata/endpoints", {"verify": endpoint["ca_file"], "timeout": 20}
+    [new] = requests.get(url, {"api-version": "2022-09-01"}, **given).json()
+    old = requests.get(url, {"api-version": "2015-01-01"}, **given).json()
+    assert new["resourceManager"] == f"{endpoint['url']}/"
+    assert new["authentication"]["loginEndpoint"] == old["authentication"]["loginEndpoint"] == f"{endpoint['url']}/"
+    assert new["authentication"]["tenant"] == "common"
+    assert "storage" in new["suffixes"]
+    assert "galleryEndpoint" in old

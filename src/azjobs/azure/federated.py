@@ -15,6 +15,7 @@ import requests
 
 from azjobs.azure.refusals import SignInUnavailable
 from azjobs.azure.route import route_to
+from azjobs.core.context import host_of
 from azjobs.core.errors import SignInFailed
 from azjobs.core.signin import SignIn
 
@@ -107,9 +108,11 @@ def _with_query(url: str, query: str) -> str:
 
 
 def _network(url: str, sign_in: SignIn, secrets: Mapping[str, str]) -> dict[str, Any]:
-    """The source is outside of the cloud: the environment's own authority is not what vouches for it."""
-    route = route_to(url, sign_in, secrets)
-    network: dict[str, Any] = {"timeout": TIMEOUT_S, "allow_redirects": False, "verify": sign_in.ca_file or True}
+    """The cloud's own authority vouches for its own hosts only; a source is outside, but for the embedded cloud's."""
+    route, cloud = route_to(url, sign_in, secrets), sign_in.environment
+    is_of_cloud = host_of(url) in {host_of(cloud.authority_url), *cloud.hosts}
+    ca_file = route.ca_file if is_of_cloud else sign_in.ca_file
+    network: dict[str, Any] = {"timeout": TIMEOUT_S, "allow_redirects": False, "verify": ca_file or True}
     if route.proxy:
         network["proxies"] = {"https": route.proxy}
     return network

@@ -1,25 +1,23 @@
 """Make an HTTP request of a plan's request, and let it out only to where the context says.
 
-The last place before the network. Checked here, each time: no token goes to a
-host outside the context's environment; no write goes out with a token of
-another tenant, or to another subscription. Secrets are put into the body here,
-in memory, and nowhere else; neither bodies nor tokens are ever logged.
+The last place before the network: `azure.guard` is asked here, each time.
+Secrets are put into the body here, in memory, and nowhere else; neither bodies
+nor tokens are ever logged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from azjobs.azure import guard
 from azjobs.azure.route import Route
 from azjobs.azure.transport import Transport
 from azjobs.core.arm import Reply, Request
-from azjobs.core.claims import parse_claims, tenant_of
-from azjobs.core.context import ContextValue, host_of
-from azjobs.core.errors import AzJobsError, WrongTarget
+from azjobs.core.context import ContextValue
+from azjobs.core.errors import AzJobsError
 from azjobs.core.version import VERSION
 
 REQUEST_TIMEOUT_S = 90.0  # guess: ARM ends a call to a provider after 60 s, so nothing comes after that
@@ -66,10 +64,10 @@ class Sender:
             Unanswered: it may have been sent.
         """
         url = absolute(request.path, context)
-        check_host(url, context)
-        if not request.is_read:
-            check_tenant(token, context)
-            check_subscription(url, context)
+        if request.is_read:
+            guard.check_read(url, context, token)
+        else:
+            guard.check_write(url, context, token)
         body = fill(request.body, request.holes, secrets)
         headers = {**request.headers, **self._headers(token, client_request_id, correlation_id)}
         if condition:
@@ -95,12 +93,12 @@ class Sender:
         """GET a status record or a resource; `url` is absolute, or a path of the context's Resource Manager.
 
         Raises:
-            WrongTarget: its host is outside the context's environment; nothing was sent.
+            WrongTarget: host, tenant or account are not the context's; nothing was sent.
             Unsent: nothing was sent.
             Unanswered: no whole answer came.
         """
         url = absolute(url, context)
-        check_host(url, context)
+        guard.check_read(url, context, token)
         headers = self._headers(token, client_request_id, correlation_id)
         way = _way(route, context)
         reply = await self._transport.send("GET", url, headers, None, timeout_s=POLL_TIMEOUT_S, **way)
@@ -124,59 +122,6 @@ def _way(route: Route | None, context: ContextValue) -> dict[str, str]:
 def absolute(path: str, context: ContextValue) -> str:
     """Return the absolute address of a path of the context's Resource Manager; a whole URL stays as it is."""
     return context.environment.resource_manager_url.rstrip("/") + path if path.startswith("/") else path
-
-
-def check_host(url: str, context: ContextValue) -> None:
-    """Refuse to send a token to a host outside the context's environment.
-
-    Raises:
-        WrongTarget: it is outside, or not https.
-    """
-    # What two readers of URLs could read in two ways is no URL; this is read by urllib, and sent by yarl.
-    is_plain = url.isascii() and not any(c <= " " or c in "\\\x7f" for c in url)
-    try:
-        host = host_of(url) if is_plain else ""
-    except ValueError:  # a port that is no number
-        host = ""
-    if host not in context.environment.hosts:
-        where = host or "The address"
-        raise WrongTarget(f"{where} is no part of {context.environment.name}; nothing was sent there.")
-
-
-def check_tenant(token: str, context: ContextValue) -> None:
-    """Refuse a token of another tenant than the context's.
-
-    Raises:
-        WrongTarget: its `tid` claim is another, or there is none.
-    """
-    tenant = tenant_of(parse_claims(token))
-    if not tenant or tenant.lower() != context.tenant.id.lower():
-        said = f"for tenant {tenant}" if tenant else "for no tenant that it names"
-        raise WrongTarget(
-            f"The token is {said}, the context {context.name} is for {context.tenant_label} ({context.tenant.id}); "
-            "nothing was sent."
-        )
-
-
-def check_subscription(url: str, context: ContextValue) -> None:
-    """Refuse a write to another subscription than the context's, however its path is spelled.
-
-    Raises:
-        WrongTarget: it goes elsewhere, or a part of the path could be read in two ways.
-    """
-    path = urlsplit(url).path
-    segments = path.removeprefix("/").removesuffix("/").split("/")
-    plain = [unquote(segment) for segment in segments]
-    if any(s in ("", ".", "..") or "/" in s or "\\" in s or not s.isprintable() for s in plain):
-        raise WrongTarget(f"The path {path} can be read in more than one way; nothing was sent.")
-    if plain[0].lower() != "subscriptions":
-        return
-    own = context.subscription.id if context.subscription else ""
-    if len(plain) > 1 and plain[1].lower() != own.lower():
-        of_context = f"is for {context.subscription_label} ({own})" if own else "has no subscription"
-        raise WrongTarget(
-            f"The target is in subscription {plain[1]}, the context {context.name} {of_context}; nothing was sent."
-        )
 
 
 def fill(body: Any, holes: Mapping[str, str], secrets: Mapping[str, str]) -> Any:

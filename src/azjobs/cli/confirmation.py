@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from azjobs.cli.shell import Shell
+from azjobs.commands.azure_work import care_of
 from azjobs.commands.table import Command
 from azjobs.core.errors import AzJobsError, ConfirmationRequired
 from azjobs.session.context import Context
 from azjobs.session.contexts import resolve_context
+from azjobs.session.expectations import check_expected
 from azjobs.session.plans import read_plan
 
 GROUP_REMOVAL = "Remove-AzResourceGroup"
@@ -31,6 +33,7 @@ def confirm(shell: Shell, command: Command, arguments: dict[str, Any], count: in
     if not shell.stdin.isatty():
         raise ConfirmationRequired(f"{not_done}: confirmation needs a terminal. Add --force.")
     context = resolve_context(arguments.get("az_context"))
+    check_expected(context.value, care_of(arguments).expected)
     if command.cmdlet == GROUP_REMOVAL:
         name = str(arguments["name"])
         found = read_plan(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from azjobs.cli.job_json import context_json
 from azjobs.cli.shell import Shell
 from azjobs.cli.tables import Column, layout
+from azjobs.cli.warned import saying_warnings
 from azjobs.core.context import ContextValue
-from azjobs.session import autosave, contexts
+from azjobs.session import autosave, contexts, setting_contexts
 from azjobs.session.context import Context
 
 if TYPE_CHECKING:  # annotations are read as text
@@ -32,12 +33,12 @@ def get_az_context(shell: Shell, name: ContextName | None = None, *, list_availa
     if name is not None and not list_available:
         found = contexts.get_az_context(name)
         assert found is not None  # an unknown name raises
-        shell.show(_row(found.value, current), _table)
+        shell.show(context_row(found.value, current), context_rows_table)
         return 0
     values = [context.value for context in contexts.get_az_context(name, list_available=True)]
     if name is None and current is not None and current not in [Context(value) for value in values]:
         values.insert(0, current.value)  # chosen here, and removed elsewhere since
-    shell.show([_row(value, current) for value in values], _table)
+    shell.show([context_row(value, current) for value in values], context_rows_table)
     return 0
 
 
@@ -57,7 +58,9 @@ def set_az_context(
     subscription: str = "",
     *,
     tenant: str = "",
+    context: ContextName | None = None,
     name: str = "",
+    force: bool = False,
     scope: Literal["Process", "CurrentUser"] = "Process",
 ) -> int:
     """Make the context of a subscription the current one of this session.
@@ -68,10 +71,16 @@ def set_az_context(
         shell: the invocation.
         subscription: The subscription's name or id.
         tenant: The tenant's name or id, where the subscription alone is not enough.
+        context: A context, by its name, in place of its subscription.
         name: What the context is to be called from now on.
+        force: Take that name from another context, which is removed.
         scope: CurrentUser: make it the saved default of new sessions too.
     """
-    return _chosen(shell, contexts.set_az_context(subscription, tenant=tenant, name=name, scope=scope))
+    with saying_warnings(shell):
+        chosen = setting_contexts.set_az_context(
+            subscription, tenant=tenant, context=context, name=name, force=force, scope=scope
+        )
+    return _chosen(shell, chosen)
 
 
 def enable_az_context_autosave(shell: Shell, *, scope: Literal["Process", "CurrentUser"] = "CurrentUser") -> int:
@@ -119,17 +128,19 @@ def context_table(rows: Sequence[dict[str, Any]]) -> str:
     return layout([Column("")] * 4, cells, gap=3, has_header=False)
 
 
-def _table(value: Any) -> str:
+def context_rows_table(value: Any) -> str:
+    """Return one context or several for people."""
     return context_table(value if isinstance(value, list) else [value])
 
 
-def _row(value: ContextValue, current: Context | None) -> dict[str, Any]:
+def context_row(value: ContextValue, current: Context | None) -> dict[str, Any]:
+    """Return a context as JSON, with whether it is the current one."""
     return {**context_json(value), "current": current is not None and Context(value) == current}
 
 
 def _chosen(shell: Shell, context: Context) -> int:
     if shell.wishes.output is not None or shell.wishes.is_quiet:
-        shell.show(_row(context.value, context), _table)
+        shell.show(context_row(context.value, context), context_rows_table)
     return 0
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from azjobs.commands.names import is_cmdlet
@@ -60,6 +62,7 @@ def _run(words: list[str]) -> int:
     from azjobs.cli.shell import Shell  # noqa: PLC0415 - a page of help needs none
 
     shell = Shell()
+    warnings.showwarning = partial(_warn, shell)
     try:
         return _dispatch(shell, words)
     except KeyboardInterrupt as stop:
@@ -73,6 +76,12 @@ def _run(words: list[str]) -> int:
         from azjobs.cli.failures import report  # noqa: PLC0415 - most invocations do not fail
 
         return report(shell, error, is_debug=shell.wishes.is_debug or "--debug" in words)
+
+
+def _warn(shell: Shell, message: Warning | str, category: type[Warning], *_: object) -> None:
+    """Say a warning of ours in one line; those of libraries are for programmers."""
+    if any(kind.__name__ == "AzJobsWarning" for kind in category.__mro__):
+        shell.say(str(message))
 
 
 def _dispatch(shell: Shell, words: list[str]) -> int:

@@ -6,8 +6,8 @@ to its end. Input is checked before anything is asked of anyone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict
 
 from azjobs.core.errors import InvalidInput
 from azjobs.core.plan import check
@@ -15,11 +15,34 @@ from azjobs.core.plans import PLANS
 from azjobs.core.secret import Credential, SecureString
 from azjobs.session.context import Context
 from azjobs.session.contexts import resolve_context
+from azjobs.session.expectations import Expected, check_expected
 from azjobs.session.plans import read_plan, run_plan
 from azjobs.session.plans import what_if as rehearse
 from azjobs.session.shapes import shape_of
 
 ANY_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # stands for one while only the user's input is checked
+
+
+class Acting(TypedDict, total=False):
+    """In which context a command acts, and what must be true of it (`commands.parameters.SHARED` says it to users)."""
+
+    az_context: Context | str | None
+    expect_tenant: str | None
+    expect_subscription: str | None
+
+
+class Removing(Acting, total=False):
+    """The same for what removes or stops something: which protections do not hold this time."""
+
+    override_protection: str | Sequence[str] | None
+
+
+class Care(NamedTuple):
+    """In which context work is done, what is expected of it, and the names of protections that do not hold."""
+
+    az_context: Context | str | None = None
+    expected: Expected = Expected()
+    overrides: tuple[str, ...] = ()
 
 
 class Work(NamedTuple):
@@ -37,6 +60,13 @@ class Work(NamedTuple):
     in_subscription: bool = True
 
 
+def care_of(options: Mapping[str, Any]) -> Care:
+    """Return what the options of a command say by the names in `Acting` and `Removing`."""
+    overrides = options.get("override_protection") or ()
+    expected = Expected(options.get("expect_tenant") or "", options.get("expect_subscription") or "")
+    return Care(options.get("az_context"), expected, (overrides,) if isinstance(overrides, str) else tuple(overrides))
+
+
 def given(**arguments: Any) -> dict[str, Any]:
     """Return the arguments that say something: a plan knows its own defaults."""
     return {
@@ -44,17 +74,19 @@ def given(**arguments: Any) -> dict[str, Any]:
     }
 
 
-def perform(work: Work, az_context: Context | str | None, *, as_job: bool, job_name: str | None, what_if: bool) -> Any:
+def perform(work: Work, care: Care, *, as_job: bool, job_name: str | None, what_if: bool) -> Any:
     """Do the work to its end, or as a job, or only rehearse it.
 
     Raises:
         InvalidInput: the plan refuses its arguments, or the context has no subscription.
         NotSignedIn, ContextRequired, AmbiguousContext: there is no context to act in.
+        WrongTarget: the context is not the expected one; nothing was sent.
+        ResourceProtected: what it would remove or stop is protected; nothing was sent.
         RequestFailed: Azure refused, or the operation failed.
     """
     if what_if and as_job:
         raise InvalidInput("A rehearsal is no job: ask for one of the two.")
-    context, arguments = settle(work, az_context)
+    context, arguments = settle(work, care)
     if what_if:
         return list(rehearse(work.plan, arguments, context=context))
     return run_plan(
@@ -66,20 +98,22 @@ def perform(work: Work, az_context: Context | str | None, *, as_job: bool, job_n
         secrets=work.secrets,
         as_job=as_job,
         job_name=job_name,
+        overrides=care.overrides,
     )
 
 
-def read(work: Work, az_context: Context | str | None) -> Any:
+def read(work: Work, care: Care) -> Any:
     """Read, and return the typed value; raises as `perform`."""
-    context, arguments = settle(work, az_context)
+    context, arguments = settle(work, care)
     return read_plan(work.plan, arguments, context=context, shape=shape_of(work.plan))
 
 
-def settle(work: Work, az_context: Context | str | None) -> tuple[Context, dict[str, Any]]:
+def settle(work: Work, care: Care) -> tuple[Context, dict[str, Any]]:
     """Check the arguments, then find the context and put its subscription among them; raises as `perform`."""
     told = {"subscription_id": ANY_SUBSCRIPTION} if work.in_subscription else {}
     check(PLANS[work.plan], told | work.arguments)
-    context = resolve_context(az_context)
+    context = resolve_context(care.az_context)
+    check_expected(context.value, care.expected)
     if not work.in_subscription:
         return context, work.arguments
     if context.subscription is None:

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
-from azjobs.commands.azure_work import Work, given, perform
+from azjobs.commands.azure_work import Acting, Removing, Work, care_of, given, perform
 from azjobs.commands.parameters import spell_out
 from azjobs.core.errors import InvalidInput
 from azjobs.core.models import ActionResult
 from azjobs.core.naming import parse_resource_id
 from azjobs.core.plan import PlannedWrite
-from azjobs.session.context import Context
 from azjobs.session.jobs import Job
 
 Outcome = ActionResult | Job[ActionResult] | list[PlannedWrite]
 
 
-class Which(TypedDict, total=False):
+class Which(Acting, total=False):
     """Which machine, besides by its name, and in which context.
 
     Args:
         resource_group_name: The machine's resource group, where several have a machine of that name.
         id: The machine's id, in place of its name.
-        az_context: The context to act in; the current one when not given.
     """
 
     resource_group_name: str | None
     id: str | None
-    az_context: Context | str | None
+
+
+class WhichToHalt(Which, Removing, total=False):
+    """Which machine is stopped or removed, likewise.
+
+    Args:
+        resource_group_name: The machine's resource group, where several have a machine of that name.
+        id: The machine's id, in place of its name.
+    """
 
 
 @overload
@@ -69,7 +75,7 @@ def stop_az_vm(
     skip_shutdown: bool = ...,
     as_job: Literal[True],
     job_name: str | None = ...,
-    **which: Unpack[Which],
+    **which: Unpack[WhichToHalt],
 ) -> Job[ActionResult]: ...
 @overload
 def stop_az_vm(
@@ -78,7 +84,7 @@ def stop_az_vm(
     stay_provisioned: bool = ...,
     skip_shutdown: bool = ...,
     what_if: Literal[True],
-    **which: Unpack[Which],
+    **which: Unpack[WhichToHalt],
 ) -> list[PlannedWrite]: ...
 @overload
 def stop_az_vm(
@@ -88,7 +94,7 @@ def stop_az_vm(
     skip_shutdown: bool = ...,
     as_job: Literal[False] = ...,
     what_if: Literal[False] = ...,
-    **which: Unpack[Which],
+    **which: Unpack[WhichToHalt],
 ) -> ActionResult: ...
 @spell_out
 def stop_az_vm(
@@ -99,7 +105,7 @@ def stop_az_vm(
     as_job: bool = False,
     job_name: str | None = None,
     what_if: bool = False,
-    **which: Unpack[Which],
+    **which: Unpack[WhichToHalt],
 ) -> Outcome:
     """Stop a virtual machine and release what it runs on, so that it costs no more.
 
@@ -157,11 +163,11 @@ def remove_az_vm(
     force_deletion: bool = ...,
     as_job: Literal[True],
     job_name: str | None = ...,
-    **which: Unpack[Which],
+    **which: Unpack[WhichToHalt],
 ) -> Job[ActionResult]: ...
 @overload
 def remove_az_vm(
-    name: str | None = ..., *, force_deletion: bool = ..., what_if: Literal[True], **which: Unpack[Which]
+    name: str | None = ..., *, force_deletion: bool = ..., what_if: Literal[True], **which: Unpack[WhichToHalt]
 ) -> list[PlannedWrite]: ...
 @overload
 def remove_az_vm(
@@ -170,7 +176,7 @@ def remove_az_vm(
     force_deletion: bool = ...,
     as_job: Literal[False] = ...,
     what_if: Literal[False] = ...,
-    **which: Unpack[Which],
+    **which: Unpack[WhichToHalt],
 ) -> ActionResult: ...
 @spell_out
 def remove_az_vm(
@@ -180,7 +186,7 @@ def remove_az_vm(
     as_job: bool = False,
     job_name: str | None = None,
     what_if: bool = False,
-    **which: Unpack[Which],
+    **which: Unpack[WhichToHalt],
 ) -> Outcome:
     """Remove a virtual machine. Its interface, disks and addresses stay, unless they were made to go with it.
 
@@ -205,5 +211,5 @@ def _work(command: str, plan: str, name: str | None, which: Which, **choices: bo
 
 
 def _act(work: Work, which: Which, **how: Any) -> Outcome:
-    outcome: Outcome = perform(work, which.get("az_context"), **how)
+    outcome: Outcome = perform(work, care_of(which), **how)
     return outcome

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 import msgspec
 
-from azjobs.commands.azure_work import Work, given, perform
+from azjobs.commands.azure_work import Acting, Work, care_of, given, perform
 from azjobs.commands.parameters import spell_out
 from azjobs.core.errors import InvalidInput
 from azjobs.core.models import VirtualMachine
 from azjobs.core.plan import PlannedWrite
 from azjobs.core.plans.new_vm_input import PASSWORD_HOLE, NewVm, check_new_vm
 from azjobs.core.secret import Credential
-from azjobs.session.context import Context
 from azjobs.session.jobs import Job
 from azjobs.session.named_secret import NamedSecret
 
@@ -22,7 +21,7 @@ from azjobs.session.named_secret import NamedSecret
 _PLAN_NAMES = {"data_disk_size_in_gb": "data_disk_sizes_gb", "tag": "tags"}
 
 
-class NewVmOptions(TypedDict, total=False):
+class NewVmOptions(Acting, total=False):
     """What may be said of a new machine; what is not said is settled as in Azure PowerShell.
 
     Args:
@@ -44,7 +43,6 @@ class NewVmOptions(TypedDict, total=False):
         zone: The availability zone.
         system_assigned_identity: Give the machine an identity of its own.
         tag: Tags of what is created.
-        az_context: The context to act in; the current one when not given.
     """
 
     resource_group_name: str | None
@@ -65,7 +63,6 @@ class NewVmOptions(TypedDict, total=False):
     zone: str | None
     system_assigned_identity: bool
     tag: Mapping[str, str] | None
-    az_context: Context | str | None
 
 
 @overload
@@ -116,13 +113,13 @@ def new_az_vm(
         InvalidInput: a name, the password or another argument breaks a rule of Azure; nothing was sent.
         RequestFailed: Azure refused, or an operation failed; what was created until then is named.
     """
-    az_context = options.pop("az_context", None)
-    asked = given(name=name, username=credential.username, **{_PLAN_NAMES.get(k, k): v for k, v in options.items()})
+    of_machine = {_PLAN_NAMES.get(k, k): v for k, v in options.items() if k not in Acting.__annotations__}
+    asked = given(name=name, username=credential.username, **of_machine)
     if not isinstance(credential.password, NamedSecret):  # whoever keeps that one does not show it
         check_new_vm(_typed(asked), credential.password)
     work = Work("New-AzVM", "new-az-vm@1", asked, name, {PASSWORD_HOLE: credential})
     result: VirtualMachine | Job[VirtualMachine] | list[PlannedWrite]
-    result = perform(work, az_context, as_job=as_job, job_name=job_name, what_if=what_if)
+    result = perform(work, care_of(options), as_job=as_job, job_name=job_name, what_if=what_if)
     return result
 
 

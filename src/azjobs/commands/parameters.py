@@ -76,6 +76,13 @@ ALIASES = {
     "subscription": ("subscription_id", "subscription_name"),
     "timeout": ("timeout_sec",),
 }
+#: What parameters of many commands are for, where a command does not say it in its own words; they stand last.
+SHARED = {
+    "az_context": "The context to act in; the current one when not given.",
+    "expect_tenant": "Act only if the context is in this tenant, by name or id.",
+    "expect_subscription": "Act only if the context is of this subscription, by name or id.",
+    "override_protection": "Remove or stop it although it is protected under this name.",
+}
 _LITERAL = re.compile(r"Literal\[(.*)\]")
 _ENTRY = re.compile(r"    (?:    )?(\w+): (.*)")
 
@@ -141,15 +148,17 @@ def spell_out(function: F) -> F:
             default=False if reference.__forward_arg__ == "bool" else None,
             annotation=reference.__forward_arg__,
         )
-        for name, reference in options.__annotations__.items()
+        for name, reference in sorted(options.__annotations__.items(), key=lambda item: item[0] in SHARED)
     ]
     by_position = [p for p in known if p.kind is not inspect.Parameter.KEYWORD_ONLY]
     required = [p for p in known if p not in by_position and p.default is inspect.Parameter.empty]
     others = [p for p in known if p not in by_position and p not in required]
     vars(function)["__signature__"] = signature.replace(parameters=[*by_position, *required, *added, *others])
     text, header, own = (function.__doc__ or "").partition("    Args:\n")
-    entries = (options.__doc__ or "").partition("    Args:\n")[2].rstrip()
-    function.__doc__ = f"{text}{header}{entries}\n{own}"
+    entries = (options.__doc__ or "").partition("    Args:\n")[2].rstrip().splitlines()
+    said = parameter_docs(options.__doc__ or "")
+    shared = [f"        {p.name}: {SHARED[p.name]}" for p in added if p.name in SHARED and p.name not in said]
+    function.__doc__ = text + header + "".join(f"{line}\n" for line in (*entries, *shared)) + own
     return function
 
 

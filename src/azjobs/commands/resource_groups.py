@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypedDict, Unpack, overload
+from typing import Literal, Unpack, overload
 
-from azjobs.commands.azure_work import Work, given, perform, read
+from azjobs.commands.azure_work import Acting, Removing, Work, care_of, given, perform, read
 from azjobs.commands.parameters import spell_out
 from azjobs.core.errors import InvalidInput
 from azjobs.core.models import ActionResult, ResourceGroup
 from azjobs.core.naming import is_wildcard
 from azjobs.core.plan import PlannedWrite
-from azjobs.session.context import Context
 from azjobs.session.jobs import Job
 
 
-class GroupOptions(TypedDict, total=False):
+class GroupOptions(Acting, total=False):
     """What may be said of a new resource group.
 
     Args:
         tag: The group's tags.
         force: Replace the tags of a group that exists already.
-        az_context: The context to act in; the current one when not given.
     """
 
     tag: Mapping[str, str] | None
     force: bool
-    az_context: Context | str | None
 
 
 @overload
@@ -72,22 +69,23 @@ def new_az_resource_group(
     asked = given(name=name, location=location, tags=options.get("tag"), force=options.get("force"))
     work = Work("New-AzResourceGroup", "new-az-resource-group@1", asked, name)
     result: ResourceGroup | Job[ResourceGroup] | list[PlannedWrite]
-    result = perform(work, options.get("az_context"), as_job=as_job, job_name=job_name, what_if=what_if)
+    result = perform(work, care_of(options), as_job=as_job, job_name=job_name, what_if=what_if)
     return result
 
 
 @overload
-def get_az_resource_group(name: str, *, az_context: Context | str | None = ...) -> ResourceGroup: ...
+def get_az_resource_group(name: str, **acting: Unpack[Acting]) -> ResourceGroup: ...
 @overload
 def get_az_resource_group(
-    *, pattern: str | None = ..., location: str | None = ..., az_context: Context | str | None = ...
+    *, pattern: str | None = ..., location: str | None = ..., **acting: Unpack[Acting]
 ) -> list[ResourceGroup]: ...
+@spell_out
 def get_az_resource_group(
     name: str | None = None,
     *,
     pattern: str | None = None,
     location: str | None = None,
-    az_context: Context | str | None = None,
+    **acting: Unpack[Acting],
 ) -> ResourceGroup | list[ResourceGroup]:
     """Return one resource group by its name; else those of the subscription.
 
@@ -95,7 +93,6 @@ def get_az_resource_group(
         name: The name of one group.
         pattern: Those whose names fit, with * and ?; all when not given.
         location: Only those in this region.
-        az_context: The context to look in; the current one when not given.
 
     Raises:
         RequestFailed: there is no such group, or Azure refused.
@@ -105,33 +102,30 @@ def get_az_resource_group(
         raise InvalidInput("Say which group in one way: its name as name, several by a pattern.")
     asked = given(name=name or pattern, location=location)
     found: ResourceGroup | list[ResourceGroup]
-    found = read(Work("Get-AzResourceGroup", "get-az-resource-group@1", asked, name or ""), az_context)
+    found = read(Work("Get-AzResourceGroup", "get-az-resource-group@1", asked, name or ""), care_of(acting))
     return found
 
 
 @overload
 def remove_az_resource_group(
-    name: str, *, az_context: Context | str | None = ..., as_job: Literal[True], job_name: str | None = ...
+    name: str, *, as_job: Literal[True], job_name: str | None = ..., **options: Unpack[Removing]
 ) -> Job[ActionResult]: ...
 @overload
 def remove_az_resource_group(
-    name: str, *, az_context: Context | str | None = ..., what_if: Literal[True]
+    name: str, *, what_if: Literal[True], **options: Unpack[Removing]
 ) -> list[PlannedWrite]: ...
 @overload
 def remove_az_resource_group(
-    name: str,
-    *,
-    az_context: Context | str | None = ...,
-    as_job: Literal[False] = ...,
-    what_if: Literal[False] = ...,
+    name: str, *, as_job: Literal[False] = ..., what_if: Literal[False] = ..., **options: Unpack[Removing]
 ) -> ActionResult: ...
+@spell_out
 def remove_az_resource_group(
     name: str,
     *,
-    az_context: Context | str | None = None,
     as_job: bool = False,
     job_name: str | None = None,
     what_if: bool = False,
+    **options: Unpack[Removing],
 ) -> ActionResult | Job[ActionResult] | list[PlannedWrite]:
     """Remove a resource group and everything that is in it.
 
@@ -139,15 +133,15 @@ def remove_az_resource_group(
 
     Args:
         name: The group's name.
-        az_context: The context to act in; the current one when not given.
         as_job: Return a job at once, and let it go on.
         job_name: What the job is to be called; command and group when not given.
         what_if: Send nothing; say what would be done.
 
     Raises:
+        ResourceProtected: the group is protected; nothing was sent.
         RequestFailed: there is no such group, or Azure refused.
     """
     work = Work("Remove-AzResourceGroup", "remove-az-resource-group@1", {"name": name}, name)
     result: ActionResult | Job[ActionResult] | list[PlannedWrite]
-    result = perform(work, az_context, as_job=as_job, job_name=job_name, what_if=what_if)
+    result = perform(work, care_of(options), as_job=as_job, job_name=job_name, what_if=what_if)
     return result

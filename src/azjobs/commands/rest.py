@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
-from azjobs.commands.azure_work import Work, perform
+from azjobs.commands.azure_work import Removing, Work, care_of, perform
 from azjobs.commands.parameters import spell_out
 from azjobs.core.models import RestResponse
 from azjobs.core.plan import PlannedWrite
-from azjobs.session.context import Context
 from azjobs.session.jobs import Job
 
 Json = Any
 
 
-class RestOptions(TypedDict, total=False):
+class RestOptions(Removing, total=False):
     """What may be said of a request.
 
     Args:
         payload: The body, as JSON.
         final_state_via: Where the result of a long-running operation is read; by the rules of Azure when not given.
-        az_context: The context to act in; the current one when not given.
     """
 
     payload: Json | None
     final_state_via: Literal["azure-async-operation", "location", "original-uri"] | None
-    az_context: Context | str | None
 
 
 @overload
@@ -76,5 +73,5 @@ def invoke_az_rest_method(
     target = path.partition("?")[0].rstrip("/").rpartition("/")[2]
     work = Work("Invoke-AzRestMethod", "invoke-az-rest-method@1", asked, target, in_subscription=False)
     result: RestResponse | Job[RestResponse] | list[PlannedWrite]
-    result = perform(work, options.get("az_context"), as_job=as_job, job_name=job_name, what_if=what_if)
+    result = perform(work, care_of(options), as_job=as_job, job_name=job_name, what_if=what_if)
     return result

@@ -67,7 +67,9 @@ _ACTIONS = "azjobs.commands.machine_actions"
 _GROUP = "azjobs.commands.resource_groups"
 _JOBS = "azjobs.session.job_list"
 _CONTEXTS = "azjobs.session.contexts"
+_KEEPING = "azjobs.session.keeping_contexts"
 _AUTOSAVE = "azjobs.session.autosave"
+_PROTECTIONS = "azjobs.session.protections"
 
 COMMANDS: tuple[Command, ...] = (
     _cmdlet(JOBS, "Get-Job", _JOBS, "List jobs.", is_read=True, aliases=("gjb",)),
@@ -115,10 +117,13 @@ COMMANDS: tuple[Command, ...] = (
     _cmdlet(
         CONTEXTS,
         "Set-AzContext",
-        _CONTEXTS,
+        "azjobs.session.setting_contexts",
         "Make a context for a subscription, and make it the current one.",
         aliases=("Select-AzSubscription",),
     ),
+    _cmdlet(CONTEXTS, "Rename-AzContext", _KEEPING, "Give a context another name."),
+    _cmdlet(CONTEXTS, "Remove-AzContext", _KEEPING, "Remove a context."),
+    _cmdlet(CONTEXTS, "Clear-AzContext", _KEEPING, "Forget all contexts, and sign out."),
     _cmdlet(CONTEXTS, "Enable-AzContextAutosave", _AUTOSAVE, "Save contexts and sign-ins."),
     _cmdlet(CONTEXTS, "Disable-AzContextAutosave", _AUTOSAVE, "Save contexts and sign-ins no longer."),
     _cmdlet(
@@ -131,6 +136,9 @@ COMMANDS: tuple[Command, ...] = (
     _cmdlet(
         CONTEXTS, "Get-Credential", "azjobs.session.credentials", "Keep a user name and password for this session."
     ),
+    _cmdlet(CONTEXTS, "Add-AzProtection", _PROTECTIONS, "Protect something against removals and stops."),
+    _cmdlet(CONTEXTS, "Get-AzProtection", _PROTECTIONS, "Say what is protected.", is_read=True),
+    _cmdlet(CONTEXTS, "Remove-AzProtection", _PROTECTIONS, "Protect something no longer."),
     Command(TOOL, ("daemon", "status"), "Say whether the daemon runs, and what it does.", is_read=True),
     Command(TOOL, ("daemon", "stop"), "Stop the daemon; the next command that needs it starts it again."),
     Command(TOOL, ("daemon", "run"), "Be the daemon, in the foreground, for a service manager."),

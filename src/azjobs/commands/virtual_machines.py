@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
-from azjobs.commands.azure_work import Work, given, read
+from azjobs.commands.azure_work import Acting, Work, care_of, given, read
+from azjobs.commands.parameters import spell_out
 from azjobs.core.errors import InvalidInput
 from azjobs.core.job import PlanWork
 from azjobs.core.models import VirtualMachine
@@ -23,20 +24,21 @@ def get_az_vm(
     *,
     resource_group_name: str | None = ...,
     status: bool = ...,
-    az_context: Context | str | None = ...,
+    **acting: Unpack[Acting],
 ) -> VirtualMachine: ...
 @overload
-def get_az_vm(*, id: str, status: bool = ..., az_context: Context | str | None = ...) -> VirtualMachine: ...
+def get_az_vm(*, id: str, status: bool = ..., **acting: Unpack[Acting]) -> VirtualMachine: ...
 @overload
-def get_az_vm(*, job: Job[Any] | int | str, status: bool = ...) -> VirtualMachine: ...
+def get_az_vm(*, job: Job[Any] | int | str, status: bool = ..., **acting: Unpack[Acting]) -> VirtualMachine: ...
 @overload
 def get_az_vm(
     *,
     pattern: str | None = ...,
     resource_group_name: str | None = ...,
     status: bool = ...,
-    az_context: Context | str | None = ...,
+    **acting: Unpack[Acting],
 ) -> list[VirtualMachine]: ...
+@spell_out
 def get_az_vm(
     name: str | None = None,
     *,
@@ -45,7 +47,7 @@ def get_az_vm(
     id: str | None = None,
     job: Job[Any] | int | str | None = None,
     status: bool = False,
-    az_context: Context | str | None = None,
+    **acting: Unpack[Acting],
 ) -> VirtualMachine | list[VirtualMachine]:
     """Return one virtual machine, by name, id or the job that works on it; else those of a group or subscription.
 
@@ -56,7 +58,6 @@ def get_az_vm(
         id: The id of one machine.
         job: The job whose machine is wanted; it is looked for in the job's context.
         status: With the power state.
-        az_context: The context to look in; the current one when not given.
 
     Raises:
         RequestFailed: there is no such machine, or Azure refused.
@@ -66,12 +67,14 @@ def get_az_vm(
         raise InvalidInput("Say which machine in one way: by its name, a pattern, its id or a job.")
     if name is not None and is_wildcard(name):
         raise InvalidInput(f"'{name}' fits several machines: give it as pattern.")
+    care = care_of(acting)
     if job is not None:
-        asked, az_context = _machine_of(job)
+        asked, context = _machine_of(job)
+        care = care._replace(az_context=context)
     else:
         asked = given(name=name or pattern, resource_group_name=resource_group_name, id=id)
     found: VirtualMachine | list[VirtualMachine]
-    found = read(Work(COMMAND, PLAN, asked | given(status=status), name or ""), az_context)
+    found = read(Work(COMMAND, PLAN, asked | given(status=status), name or ""), care)
     return found
 
 

@@ -45,6 +45,14 @@ class AzJobsError(Exception):
         super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
 
 
+class AzJobsWarning(UserWarning):
+    """Something that the user should know of and need not act on; the shell says it in one line."""
+
+
+class DefaultChanged(AzJobsWarning):
+    """The saved default was changed elsewhere; this session goes on where it was."""
+
+
 class InvalidInput(AzJobsError):
     """The input cannot be used; nothing was changed."""
 
@@ -103,7 +111,7 @@ class SignInFailed(Refused):
     """The sign-in was refused; nothing was saved."""
 
 
-class SignInWarning(UserWarning):
+class SignInWarning(AzJobsWarning):
     """A sign-in went on, but not as a whole: a tenant was left out, or a secret lies where others may read it."""
 
 
@@ -116,7 +124,7 @@ class ContextNotGranted(Refused):
 
 
 class AmbiguousContext(Refused):
-    """Another thread is inside `with context:`; pass az_context=, or submit with contextvars.copy_context()."""
+    """Another thread or task is inside `with context:`; pass az_context=, or submit with contextvars.copy_context()."""
 
 
 class WrongTarget(Refused):
@@ -179,6 +187,12 @@ class StoreFull(HomeUnusable):
 
 class StoreTooNew(HomeUnusable):
     """The store was written by a newer version of azjobs; nothing was changed."""
+
+
+def refusal_of(fault: Fault) -> Refused | None:
+    """Return the error of a fault that was a refusal on this side, named by its class; None for any other fault."""
+    kind = globals().get(fault.code)
+    return kind(fault.message) if isinstance(kind, type) and issubclass(kind, Refused) else None
 
 
 def format_fault(fault: Fault) -> str:

@@ -160,6 +160,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `id` is None while a blocking call is attached to it: it gets one, and shows
     itself, when its caller goes away. `grants` are the contexts it may use.
+    `overrides` names the protections that do not hold for it.
     `target` is what it acts on, for people. `created` names what it created so
     far, in order.
     """
@@ -181,6 +182,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     autosave: bool = True
     percent: float | None = None
     failing: Fault | None = None
+    overrides: tuple[str, ...] = ()
 
     @property
     def type(self) -> JobType:

@@ -16,24 +16,31 @@ from msgspec.structs import replace
 
 from azjobs.core.context import ContextValue, Environment, SignInKey, default_name
 from azjobs.core.errors import ContextNotFound, InvalidInput
+from azjobs.core.protection import Protection
 
 FORMAT = 1  # raised when a file can no longer be read by the release before
 MOST_CONTEXTS = 25  # how many contexts a sign-in makes at most [Connect-AzAccount, MaxContextPopulation]
 
 
 class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is saved: the contexts, the name of the default one ("" for none), and whether new ones are saved."""
+    """What is saved: the contexts, the name of the default one ("" for none), and whether new ones are saved.
+
+    `protections`: what is removed and stopped only by name, in every session.
+    """
 
     format: int = FORMAT
     contexts: tuple[ContextValue, ...] = ()
     default: str = ""
     autosave: bool = True
     environments: tuple[Environment, ...] = ()
+    protections: tuple[Protection, ...] = ()
 
 
 class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one session has of its own.
 
+    `default`: the saved default that a session without a choice first acted in,
+    and goes on to act in; `told`: the name of another one that it was told of.
     `autosave` overrides the profile's; None leaves it. `leader` is (pid, start
     time) of the process whose end ends the session. `is_closed`: it has its own
     contexts only, nothing that is saved (the session inside a job).
@@ -41,6 +48,8 @@ class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
 
     format: int = FORMAT
     choice: ContextValue | None = None
+    default: ContextValue | None = None
+    told: str = ""
     contexts: tuple[ContextValue, ...] = ()
     autosave: bool | None = None
     leader: tuple[int, int] | None = None
@@ -61,16 +70,31 @@ def available(profile: Profile, state: SessionState) -> tuple[ContextValue, ...]
 
 
 def current(profile: Profile, state: SessionState) -> ContextValue | None:
-    """Return the session's choice, else the saved default.
+    """Return the session's choice, else the default it has acted in, else the saved default.
 
     A chosen context that is still there is taken as it is there now, since the
     address of an environment may have changed; one that is gone stays chosen.
     """
-    choice = state.choice
+    choice = state.choice or state.default
     if choice is None:
         return None if state.is_closed else find(profile.contexts, profile.default)
     known = (c for c in available(profile, state) if c.key == choice.key and c.scope == choice.scope)
     return next(known, choice)
+
+
+def settle_default(profile: Profile, state: SessionState) -> SessionState:
+    """Return the session as it is after acting: without a choice it stays with the default that it acts in now.
+
+    What another session makes the default is for new sessions; `told` notes that
+    this one is to be told of it, once.
+    """
+    if state.choice is not None or state.is_closed:
+        return state
+    saved = find(profile.contexts, profile.default)
+    if state.default is None:
+        return state if saved is None else replace(state, default=saved)
+    is_other = saved is not None and (saved.key, saved.scope) != (state.default.key, state.default.scope)
+    return replace(state, told=saved.name if is_other and saved is not None else "")
 
 
 def find(contexts: Iterable[ContextValue], name: str) -> ContextValue | None:
@@ -173,7 +197,8 @@ def drop_session_sign_ins(state: SessionState, keys: Iterable[SignInKey]) -> Ses
     gone = set(keys)
     left = tuple(context for context in state.contexts if context.sign_in_key not in gone)
     choice = None if state.choice is not None and state.choice.sign_in_key in gone else state.choice
-    return replace(state, contexts=left, choice=choice)
+    default = None if state.default is not None and state.default.sign_in_key in gone else state.default
+    return replace(state, contexts=left, choice=choice, default=default)
 
 
 def _subscription_words(context: ContextValue) -> tuple[str, ...]:

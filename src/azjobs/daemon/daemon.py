@@ -29,6 +29,7 @@ from azjobs.daemon.job_tokens import JobTokens
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.plain_reads import PlainReads
 from azjobs.daemon.processes import ProcessRunner
+from azjobs.daemon.protections import Protections
 from azjobs.daemon.records import JournalRecords
 from azjobs.daemon.recovery import Fate, fate_of
 from azjobs.daemon.requests import Exchange, RequestRunner
@@ -66,7 +67,8 @@ class Daemon:
         self.broker = TokenBroker()
         self.sign_ins = SignIns(self.vault, self._store, self.broker, Safe(layout.safe_file))
         self.sessions = Sessions(self.vault, self.sign_ins, lambda: list(self.runner))
-        exchange = Exchange(Sender(self.transport), self.sign_ins, Budgets(), self.runner)
+        protections = Protections(layout)
+        exchange = Exchange(Sender(self.transport), self.sign_ins, Budgets(), self.runner, protections)
         self.requests = RequestRunner(self.runner, self.ledger, self.vault, exchange)
         self.processes = ProcessRunner(self.runner, self._store, self.vault, keeper, layout)
         self.job_tokens = JobTokens(self.runner, self.sign_ins)
@@ -84,6 +86,7 @@ class Daemon:
             sessions=self.sessions,
             followers=self.followers,
             reads=PlainReads(exchange),
+            protections=protections,
             processes=self.processes,
             remove_files=lambda uuid: remove_files(layout.journal_file(uuid)),
         )

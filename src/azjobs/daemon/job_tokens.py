@@ -14,6 +14,7 @@ from azjobs.azure.broker import Token
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import NotSignedIn, Refused, SignInFailed
 from azjobs.core.events import Released, SignInMissing
+from azjobs.core.job import ProcessWork
 from azjobs.core.signin import SignIn
 from azjobs.core.states import is_process_waiting
 from azjobs.daemon.runner import Runner
@@ -63,16 +64,21 @@ class JobTokens:
                 return token
 
     def signed_in(self, scope: str, sign_in: SignIn) -> None:
-        """Somebody has signed in: what waited for that is asked again."""
+        """Somebody has signed in: what waited for that is asked again, and its job runs on until the answer is no."""
         for held in self._held:
             if is_served(held.context, scope, sign_in):
                 _release(held)
+        for job in self._runner:
+            contexts = [context for context in (job.context, *job.grants) if context is not None]
+            if any(is_served(context, scope, sign_in) for context in contexts):
+                self._go_on(job.uuid)
 
     def ask_again(self, uuid: str) -> None:
         """Ask again for whatever a job waits for: its user says so."""
         for held in self._held:
             if held.uuid == uuid:
                 _release(held)
+        self._go_on(uuid)
 
     def expect(self, uuid: str) -> None:
         """A process has lost its connection while it waited: unless it asks again soon, it waits no more."""
@@ -95,10 +101,10 @@ class JobTokens:
     def _go_on(self, uuid: str) -> None:
         """A job that no longer waits runs on; one that still waits says for what."""
         job = self._runner.find(uuid)
-        if job is None or not is_process_waiting(job.state):
+        if job is None or not isinstance(job.work, ProcessWork) or not is_process_waiting(job.state):
             return
         now = self._runner.now()
-        left = next((held for held in self._held if held.uuid == uuid), None)
+        left = next((held for held in self._held if held.uuid == uuid and not held.released.done()), None)
         self._runner.apply(uuid, Released(now) if left is None else SignInMissing(now, "", left.text))
 
 

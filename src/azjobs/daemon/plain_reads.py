@@ -12,7 +12,16 @@ from msgspec.structs import replace
 from azjobs.core import calls
 from azjobs.core.arm import Answer, Request
 from azjobs.core.context import ContextValue
-from azjobs.core.errors import AzJobsError, Fault, InvalidInput, NotSignedIn, RequestFailed, SignInFailed, format_fault
+from azjobs.core.errors import (
+    AzJobsError,
+    Fault,
+    InvalidInput,
+    NotSignedIn,
+    RequestFailed,
+    SignInFailed,
+    format_fault,
+    refusal_of,
+)
 from azjobs.core.events import NotAnswered, NotSent, Refused, Replied, SignInMissing
 from azjobs.core.job import Call, Ended, Intended
 from azjobs.core.plan import INVALID_INPUT, Done, PlannedWrite, rehearse
@@ -34,6 +43,7 @@ class PlainReads:
             RequestFailed: Azure refused; its fault is attached.
             NotSignedIn: the context's sign-in is gone.
             SignInFailed: it is refused for good.
+            WrongTarget: the sign-in leads elsewhere than the context says.
         """
         end, steps = await self._drive(plan, arguments, context)
         if any(step.action != "reuse" for step in steps):
@@ -76,10 +86,8 @@ class PlainReads:
             event = await self._exchange.perform(effect, request, context, secrets={}, correlation_id=correlation_id)
             if isinstance(event, SignInMissing):
                 raise SignInFailed(event.text) if event.is_refused else NotSignedIn(event.text)
-            if isinstance(event, Refused) and event.fault.code == SignInFailed.__name__:
-                raise SignInFailed(event.fault.message)
             if isinstance(event, Refused):
-                raise AzJobsError(event.fault.message)
+                raise refusal_of(event.fault) or AzJobsError(event.fault.message)
             assert isinstance(event, Replied | NotSent | NotAnswered)
             phase, effects = calls.next_phase("read", call, event)  # type: ignore[assignment]  # a read's effects are requests
             call = Call(request, phase)

@@ -35,6 +35,7 @@ from azjobs.core.events import (
 )
 from azjobs.core.job import Ended, Job, PlanWork
 from azjobs.daemon.ledger import Ledger
+from azjobs.daemon.protections import Protections
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.sign_ins import SignIns
 from azjobs.daemon.vault import SecretsMissing, Vault
@@ -52,8 +53,11 @@ Item = tuple[str, SendRequest | ReadUrl]
 class Exchange:
     """One request to Azure and what came of it, as an event. Shared by jobs and plain reads."""
 
-    def __init__(self, sender: Sender, sign_ins: SignIns, budgets: Budgets, runner: Runner) -> None:
+    def __init__(
+        self, sender: Sender, sign_ins: SignIns, budgets: Budgets, runner: Runner, protections: Protections
+    ) -> None:
         self._sender = sender
+        self._protections = protections
         self._sign_ins = sign_ins
         self._budgets = budgets
         self._now = runner.now
@@ -70,11 +74,15 @@ class Exchange:
         *,
         secrets: dict[str, str],
         correlation_id: str,
+        overrides: tuple[str, ...] = (),
     ) -> Event:
-        """Send, and return the event; `hold_back_s` has said 0 before."""
+        """Send, and return the event; `hold_back_s` has said 0 before.
+
+        `overrides`: the protections that do not hold for this request, by name.
+        """
         event: Event | None = None
         try:
-            event = await self._perform(effect, request, context, secrets, correlation_id)
+            event = await self._perform(effect, request, context, secrets, correlation_id, overrides)
         except (Unsent, SignInUnavailable) as error:
             event = NotSent(self._now(), effect.call, str(error))
         except Unanswered as error:
@@ -100,13 +108,14 @@ class Exchange:
         context: ContextValue,
         secrets: dict[str, str],
         correlation_id: str,
+        overrides: tuple[str, ...],
     ) -> Event:
         token = await self._sign_ins.token(context)
-        reply, url = await self._send(effect, request, context, token, secrets, correlation_id)
+        reply, url = await self._send(effect, request, context, token, secrets, correlation_id, overrides)
         if reply.status == 401:  # refused before execution: once more, with a new token
             self._sign_ins.forget_token(context)
             token = await self._sign_ins.token(context)
-            reply, url = await self._send(effect, request, context, token, secrets, correlation_id)
+            reply, url = await self._send(effect, request, context, token, secrets, correlation_id, overrides)
         return Replied(self._now(), effect.call, reply, url)
 
     async def _send(
@@ -117,6 +126,7 @@ class Exchange:
         token: Token,
         secrets: dict[str, str],
         correlation_id: str,
+        overrides: tuple[str, ...],
     ) -> tuple[Reply, str]:
         ids = {
             "client_request_id": str(uuid5(NAMESPACE_URL, f"{correlation_id}/{effect.call}")),
@@ -125,6 +135,7 @@ class Exchange:
         route = self._sign_ins.route(context)
         if isinstance(effect, ReadUrl):
             return await self._sender.poll(effect.url, context, token.token, route=route, **ids)
+        self._protections.check(request, overrides)  # here, with nothing to wait for between it and the sending
         condition = effect.is_conditional
         return await self._sender.send(request, context, token.token, secrets, condition=condition, route=route, **ids)
 
@@ -219,5 +230,10 @@ class RequestRunner:
             self._put((job.uuid, effect), wait_s)
             return None
         return await self._exchange.perform(
-            effect, request, job.context, secrets=secrets, correlation_id=str(UUID(job.uuid))
+            effect,
+            request,
+            job.context,
+            secrets=secrets,
+            correlation_id=str(UUID(job.uuid)),
+            overrides=job.overrides,
         )

@@ -35,6 +35,7 @@ from azjobs.daemon.job_tokens import JobTokens
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.plain_reads import PlainReads
 from azjobs.daemon.processes import ProcessRunner
+from azjobs.daemon.protections import Protections
 from azjobs.daemon.rights import NO_CREDENTIALS, NO_SIGN_INS, Rights, refuse_jobs
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.server import Connection
@@ -59,6 +60,7 @@ class Parts:
     sessions: Sessions
     followers: Followers
     reads: PlainReads
+    protections: Protections
     processes: ProcessRunner
     remove_files: Callable[[str], None]
 
@@ -77,6 +79,7 @@ class Service:
         self._sessions = parts.sessions
         self._followers = parts.followers
         self._reads = parts.reads
+        self._protections = parts.protections
         self._processes = parts.processes
         self._remove_files = parts.remove_files
         self._version = version
@@ -207,6 +210,7 @@ class Service:
             if job.context is None:
                 raise InvalidInput("An Azure job needs a context.")
             check(PLANS[job.work.plan], job.work.arguments)
+            self._protections.check_job(job)
             return job
         environment = await self._vault.put_environment(message.environment)
         key_sha256 = await self._processes.new_key(job.uuid)
@@ -335,6 +339,7 @@ class Service:
         secrets = {name: one.reveal() for name, one in message.secrets.items()}
         added = await self._sign_ins.add(message.sign_in, secrets, message.scope)
         await self._sessions.add(connection.hello.session, connection.hello.leader)
+        await self._ledger.durable()  # whoever looks now sees that the jobs that it released go on
         claims = parse_claims(added.token.token)
         who = (tenant_of(claims), object_id_of(claims), account_of(claims))
         return wire.SignedIn(message.seq, *who, text=added.warning)

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from azjobs.azure.broker import Token, TokenBroker
+from azjobs.azure.guard import check_environment
 from azjobs.azure.route import Route, route_to
 from azjobs.azure.user_credential import UserCache, UserCredential
-from azjobs.core.context import ContextValue, Environment, SignInKey
+from azjobs.core.context import ContextValue, SignInKey
 from azjobs.core.errors import NotSignedIn, SignInFailed, WrongTarget
 from azjobs.core.signin import SignIn
 from azjobs.daemon.credential_processes import ProcessCredential
@@ -113,10 +114,10 @@ class SignIns:
 
         Raises:
             NotSignedIn: its sign-in is not held any more.
+            WrongTarget: its environment is not the one that the sign-in is for, or `tenant` is
+                another than the context's.
             SignInFailed: the sign-in service refuses it.
             SignInUnavailable: the sign-in service cannot be reached.
-            WrongTarget: the context is of another cloud than its sign-in, by its addresses, or
-                `tenant` is another than the context's.
         """
         if tenant and tenant.lower() != context.tenant.id.lower():
             raise WrongTarget(f"The context {context.name} is for {context.tenant_label}, not for tenant {tenant}.")
@@ -126,7 +127,7 @@ class SignIns:
             held, cache = self._find(context), self._users.find(person)
             if held is None:
                 raise _gone(context.account_label)
-            _check_cloud(context, held.sign_in.environment)
+            check_environment(context, held.sign_in.environment)
             try:
                 return await self._fetch(held, scope, owner=context.scope, claims=claims)
             except SignInFailed:
@@ -255,17 +256,6 @@ def _gone(account: str) -> NotSignedIn:
 
 def _safe_name(scope: str, key: SignInKey) -> str:
     return f"signin:{scope}:{key}"
-
-
-def _check_cloud(context: ContextValue, held: Environment) -> None:
-    """A name is no cloud: one that was added again with other addresses would get the tokens of the old one."""
-    own = context.environment
-    pairs = ((own.authority_url, held.authority_url), (own.resource_manager_url, held.resource_manager_url))
-    if any(one.rstrip("/").lower() != other.rstrip("/").lower() for one, other in pairs):
-        raise WrongTarget(
-            f"The sign-in of {context.account_label} is for {held.resource_manager_url}, the context {context.name} "
-            f"for {own.resource_manager_url}: nothing was sent. Type: azjobs account connect"
-        )
 
 
 def is_served(context: ContextValue, scope: str, sign_in: SignIn) -> bool:

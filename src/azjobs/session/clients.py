@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from azjobs.core.errors import InvalidInput
@@ -18,6 +19,8 @@ def make_client(context: Context, kind: type[ClientT], options: dict[str, Any]) 
 
     Raises:
         InvalidInput: the class needs a subscription and the context has none.
+
+    The client raises WrongTarget for any address outside the context's cloud.
     """
     environment = context.environment
     url = environment.resource_manager_url
@@ -30,6 +33,14 @@ def make_client(context: Context, kind: type[ClientT], options: dict[str, Any]) 
         if context.subscription is None:
             raise InvalidInput(f"{kind.__name__} needs a subscription, and the context {context.name} has none.")
         arguments["subscription_id"] = context.subscription.id
+    if "credential" in options:
+        return kind(**{**arguments, **options})
+    from azjobs.session.sdk_guard import StayInCloud  # noqa: PLC0415 - imports azure-core, as every client does
+
+    # The context's own token stays in the context's cloud.
+    own = options.get("per_retry_policies") or ()
+    others = own if isinstance(own, Sequence) else (own,)
+    policies = [*others, StayInCloud(environment)]
     is_async = ".aio." in f"{kind.__module__}."
-    credential = context.async_credential if is_async else context.credential
-    return kind(**{"credential": credential, **arguments, **options})
+    arguments["credential"] = context.async_credential if is_async else context.credential
+    return kind(**{**arguments, **options, "per_retry_policies": policies})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
 from azjobs.core.context import Account, ContextValue, Environment, Subscription, Tenant
+from azjobs.session import blocks
 
 if TYPE_CHECKING:
     from azjobs.session.async_token import AsyncBrokeredCredential
@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 
 ClientT = TypeVar("ClientT")
 
-_entered: ContextVar[tuple[ContextValue, ...]] = ContextVar("azjobs_entered_contexts", default=())
-
 
 class Context:
     """An account, a tenant, a subscription and an environment; it holds no secret and never changes.
 
-    `with context:` makes it current for this thread or task, until the block ends.
+    `with context:` makes it current for this thread or task, until the block ends. Meanwhile a command on
+    another thread or task that names no context raises AmbiguousContext: it can mean either.
     """
 
     __slots__ = ("value",)
@@ -82,12 +81,12 @@ class Context:
 
     def __enter__(self) -> Self:
         """Make it current here."""
-        _entered.set((*_entered.get(), self.value))
+        blocks.enter(self, self.value)
         return self
 
     def __exit__(self, *_: object) -> None:
         """What was current before is current again."""
-        _entered.set(_entered.get()[:-1])
+        blocks.leave(self)
 
     def __eq__(self, other: object) -> bool:
         """The same account, tenant, subscription, environment and sign-in, whatever the names."""
@@ -118,12 +117,6 @@ class Context:
         mark = " <b>[SIMULATOR]</b>" if value.environment.is_simulator else ""
         parts = (value.account_label, value.tenant_label, value.environment.name)
         return f"<b>{escape(value.name)}</b> ({escape(', '.join(parts))}){mark}"
-
-
-def innermost() -> ContextValue | None:
-    """Return the context of the innermost `with context:` here; None outside of any."""
-    stack = _entered.get()
-    return stack[-1] if stack else None
 
 
 def _load(data: dict[str, Any]) -> Context:

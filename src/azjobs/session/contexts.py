@@ -1,31 +1,48 @@
 """Say which context is current, and choose another one.
 
-Current is the innermost `with context:`, else this session's choice, else the
-saved default. A job has the contexts that it was granted and no others.
+Current is the innermost `with context:`, else what AZJOBS_CONTEXT names, else
+this session's choice, else the saved default that the session began with. A job
+has the contexts that it was granted and no others.
 """
 
 from __future__ import annotations
 
+import os
+import shlex
+import warnings
 from typing import Literal, overload
 
 from msgspec.structs import replace
 
 from azjobs.core import profile as rules
 from azjobs.core.context import ContextValue
-from azjobs.core.errors import ContextNotFound, ContextRequired, InvalidInput, NotSignedIn
-from azjobs.core.profile import Profile, SessionState
-from azjobs.session.context import Context, innermost
-from azjobs.session.local import Grants, Local, local
+from azjobs.core.errors import (
+    ContextNotFound,
+    ContextRequired,
+    DefaultChanged,
+    InvalidInput,
+    NotSignedIn,
+)
+from azjobs.core.profile import SessionState
+from azjobs.session.blocks import innermost, refuse_if_ambiguous
+from azjobs.session.context import Context
+from azjobs.session.local import Local, local
 
 Scope = Literal["Process", "CurrentUser"]
+CONTEXT_VARIABLE = "AZJOBS_CONTEXT"
 
 
 def resolve_context(az_context: Context | str | None = None) -> Context:
     """Return the context a command acts in: the one given, by itself or by name, else the current one.
 
+    Current is the innermost `with context:` of this thread or task, else the one
+    that AZJOBS_CONTEXT names, else this session's choice, else the saved default
+    that this session began with. In a job: the innermost `with`, else its own.
+
     Raises:
         NotSignedIn: there is none.
         ContextNotFound: none has that name.
+        AmbiguousContext: only another thread or task is inside a `with context:`.
         ContextRequired: this is a job without a context.
         ContextNotGranted: this is a job that was not granted it.
     """
@@ -39,24 +56,55 @@ def resolve_context(az_context: Context | str | None = None) -> Context:
     found = current_value(here)
     if found is None:
         raise ContextRequired if _is_bare_job(here) else NotSignedIn
+    if here.grants is None and innermost() is None:
+        _stay(here)
     return Context(found)
 
 
 def current_value(here: Local) -> ContextValue | None:
-    """Return the current context of this process, or None."""
+    """Return the current context of this process, or None.
+
+    Raises:
+        AmbiguousContext: only another thread or task is inside a `with context:`.
+        ContextNotFound: AZJOBS_CONTEXT names none.
+    """
     entered = innermost()
-    if here.grants is not None:
-        return _current_of_job(here, here.grants, entered)
     if entered is not None:
-        return entered
+        return here.grants.check(entered) if here.grants is not None else entered
+    refuse_if_ambiguous()
     state = here.session.load()
-    return rules.current(here.profile.load(), state)
+    if here.grants is not None:
+        return state.choice or here.grants.own
+    return _named_by_variable(here, state) or rules.current(here.profile.load(), state)
 
 
-def _current_of_job(here: Local, grants: Grants, entered: ContextValue | None) -> ContextValue | None:
-    if entered is not None:
-        return grants.check(entered)
-    return here.session.load().choice or grants.own
+def _named_by_variable(here: Local, state: SessionState) -> ContextValue | None:
+    """What is named for a whole process; a command inside a job has the job's context whatever it says."""
+    name = os.environ.get(CONTEXT_VARIABLE, "").strip()
+    if not name or state.is_closed:
+        return None
+    found = rules.find(_available(here), name)
+    if found is None:
+        raise ContextNotFound(f"{CONTEXT_VARIABLE} names {name}, and there is none. Type: azjobs context get")
+    return found
+
+
+def _stay(here: Local) -> None:
+    """Stay with the default that this session acts in, and say so once when another session makes another one."""
+    if here.identity is None or os.environ.get(CONTEXT_VARIABLE, "").strip():
+        return
+    state, profile = here.session.load(), here.profile.load()
+    settled = rules.settle_default(profile, state)
+    if settled == state:
+        return
+    here.session.change(lambda now: rules.settle_default(profile, now))
+    if settled.told and settled.default is not None:
+        warnings.warn(
+            f"The saved default is {settled.told} now; this session goes on in {settled.default.name}. "
+            f"To follow, type: azjobs context select {shlex.quote(settled.told)}",
+            DefaultChanged,
+            stacklevel=2,
+        )
 
 
 @overload
@@ -90,54 +138,29 @@ def get_az_context(name: str | None = None, *, list_available: bool = False) -> 
     return Context(found) if found is not None else None
 
 
-def select_az_context(name: str | Context, *, scope: Scope = "Process") -> Context:
+def select_az_context(
+    name: str | Context = "", *, input_object: Context | None = None, scope: Scope = "Process"
+) -> Context:
     """Choose a context that is there already; nothing is asked of Azure.
 
     Args:
         name: the context, or its name in any case.
+        input_object: the context, as Azure PowerShell calls it.
         scope: "Process" for this session only; "CurrentUser" for the saved default too.
 
     Raises:
         ContextNotFound: none has that name, or the saved default is to be one that is not saved.
+        InvalidInput: it was not said which.
     """
     here = local()
-    if isinstance(name, Context):
-        chosen = here.grants.check(name.value) if here.grants else name.value
+    wanted = name if input_object is None else input_object
+    if not wanted or (name and input_object is not None):
+        raise InvalidInput("Say which context: its name, or the context itself as input_object.")
+    if isinstance(wanted, Context):
+        chosen = here.grants.check(wanted.value) if here.grants else wanted.value
     else:
-        chosen = rules.require(_available(here), name)
+        chosen = rules.require(_available(here), wanted)
     return choose(here, chosen, scope)
-
-
-def set_az_context(subscription: str = "", *, tenant: str = "", name: str = "", scope: Scope = "Process") -> Context:
-    """Choose the context of a subscription or a tenant, of the current account.
-
-    A subscription that has no context yet gets one, if the account sees it.
-
-    Args:
-        subscription: its name or id; "" to go by `tenant` alone.
-        tenant: the tenant's name or id, where the subscription's name alone is not enough.
-        name: what the context is to be called from now on.
-        scope: "Process" for this session only; "CurrentUser" for the saved default too.
-
-    Raises:
-        ContextNotFound: the account sees no such subscription.
-        NotSignedIn: nobody is signed in.
-    """
-    if not subscription and not tenant:
-        raise InvalidInput("Say which subscription or tenant; to choose a context by its name use select_az_context.")
-    here = local()
-    found = _of_account(here, subscription, tenant)
-    if found is None and here.grants is None and subscription:
-        from azjobs.session.signing_in import discover  # noqa: PLC0415 - asks Azure, and only here
-
-        discover(here)
-        found = _of_account(here, subscription, tenant)
-    if found is None:
-        what = f"subscription {subscription}" if subscription else f"tenant {tenant}"
-        raise ContextNotFound(f"The account sees no {what}. Type: azjobs context get --list-available")
-    if name:
-        found = _rename(here, found, name)
-    return choose(here, found, scope)
 
 
 def choose(here: Local, chosen: ContextValue, scope: Scope) -> Context:
@@ -164,39 +187,3 @@ def _available(here: Local) -> tuple[ContextValue, ...]:
     if here.grants is not None:
         return here.grants.contexts
     return rules.available(here.profile.load(), here.session.load())
-
-
-def _of_account(here: Local, subscription: str, tenant: str) -> ContextValue | None:
-    """Prefer what the current account sees: a name may mean another subscription to another one."""
-    present = resolve_context().value
-    contexts = _available(here)
-    mine = [c for c in contexts if c.account == present.account and c.environment.name == present.environment.name]
-    for some in (mine, contexts):
-        if subscription:
-            found = rules.find_subscription(some, subscription, tenant)
-        else:
-            found = next((c for c in some if rules.is_tenant(c, tenant)), None)
-        if found is not None:
-            return found
-    return None
-
-
-def _rename(here: Local, context: ContextValue, name: str) -> ContextValue:
-    def in_profile(profile: Profile) -> Profile:
-        default = rules.find(profile.contexts, profile.default)
-        contexts = rules.renamed(profile.contexts, context, name)
-        is_default = default is not None and default.key == context.key
-        return replace(profile, contexts=contexts, default=name if is_default else profile.default)
-
-    def in_session(state: SessionState) -> SessionState:
-        return replace(state, contexts=rules.renamed(state.contexts, context, name))
-
-    others = [c for c in _available(here) if c.key != context.key]
-    holder = rules.find(others, name)
-    if holder is not None:
-        raise InvalidInput(f"Another context is called {holder.name}.")
-    if here.grants is None and context.scope == "user":
-        here.profile.change(in_profile)
-    else:
-        here.session.change(in_session)
-    return replace(context, name=name)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 from uuid import uuid4
 
-from azjobs.core import errors
 from azjobs.core.context import ContextValue
-from azjobs.core.errors import JobBlocked, JobFailed, JobNotFound, Refused, RequestFailed, format_fault
+from azjobs.core.errors import JobBlocked, JobFailed, JobNotFound, RequestFailed, format_fault, refusal_of
 from azjobs.core.job import Job as Row
 from azjobs.core.job import PlanWork
 from azjobs.core.plan import PlannedWrite
@@ -28,6 +27,7 @@ from azjobs.session.client import expect
 from azjobs.session.connection import Connection
 from azjobs.session.context import Context
 from azjobs.session.contexts import resolve_context
+from azjobs.session.expectations import check_expected
 from azjobs.session.following import Following
 from azjobs.session.jobs import Job
 from azjobs.session.local import Local, local
@@ -83,6 +83,7 @@ def run_plan(
     secrets: Mapping[str, SecureString | Credential] | None = None,
     as_job: Literal[True],
     job_name: str | None = None,
+    overrides: Sequence[str] = (),
     shape: Shape[T],
 ) -> Job[T]: ...
 @overload
@@ -96,6 +97,7 @@ def run_plan(
     secrets: Mapping[str, SecureString | Credential] | None = None,
     as_job: Literal[False] = False,
     job_name: str | None = None,
+    overrides: Sequence[str] = (),
     shape: Shape[T],
 ) -> T: ...
 @overload
@@ -109,6 +111,7 @@ def run_plan(
     secrets: Mapping[str, SecureString | Credential] | None = None,
     as_job: bool = False,
     job_name: str | None = None,
+    overrides: Sequence[str] = (),
     shape: Shape[Any] | None = None,
 ) -> Any: ...
 def run_plan(  # noqa: PLR0913 - what a job is made of; all but two by name
@@ -121,6 +124,7 @@ def run_plan(  # noqa: PLR0913 - what a job is made of; all but two by name
     secrets: Mapping[str, SecureString | Credential] | None = None,
     as_job: bool = False,
     job_name: str | None = None,
+    overrides: Sequence[str] = (),
     shape: Shape[Any] | None = None,
 ) -> Any:
     """Do the work of a plan: as a job, which is returned as soon as its intent is durable, or to its end.
@@ -134,6 +138,7 @@ def run_plan(  # noqa: PLR0913 - what a job is made of; all but two by name
         secrets: what fills the holes of its requests, by their names.
         as_job: return a Job.
         job_name: its name; command and target when not given.
+        overrides: names of protections that do not hold for it.
         shape: makes the typed value of the result; by the plan (`session.shapes`) when not given.
 
     Raises:
@@ -141,6 +146,8 @@ def run_plan(  # noqa: PLR0913 - what a job is made of; all but two by name
         JobBlocked: it waits for an answer (not as a job); it goes on as a job that shows itself.
         Detached: it was interrupted (not as a job); it goes on likewise.
         NotSignedIn, ContextRequired, ContextNotGranted: there is no context to act in.
+        WrongTarget: the context is not the one that this process expects.
+        ResourceProtected: it would remove or stop what is protected; nothing was sent.
     """
     here = local()
     acting = in_context(context)
@@ -156,6 +163,7 @@ def run_plan(  # noqa: PLR0913 - what a job is made of; all but two by name
         grants=(acting,),
         target=target,
         autosave=is_autosave_on(here),
+        overrides=tuple(overrides),
     )
     clear, named = _split(held)
     submit = Submit(0, row, is_attached=not as_job, secrets=clear, named=named)
@@ -183,9 +191,11 @@ def what_if(plan: str, arguments: Mapping[str, Any], *, context: AnyContext = No
 
 
 def in_context(context: AnyContext) -> ContextValue:
-    """Return the context to act in, as a value."""
+    """Return the context to act in, as a value; it is the one that this process expects."""
     wanted = Context(context) if isinstance(context, ContextValue) else context
-    return resolve_context(wanted).value
+    found = resolve_context(wanted).value
+    check_expected(found)
+    return found
 
 
 def _run_attached(here: Local, submit: Submit) -> Any:
@@ -229,9 +239,8 @@ def _result(here: Local, uuid: str) -> Any:
         return result_of(load_view(here.layout, uuid), is_shaped=False)
     except JobFailed as error:
         fault = error.fault
-        refusal = getattr(errors, fault.code, None) if fault is not None else None
-        if isinstance(refusal, type) and issubclass(refusal, Refused):  # refused on this side: nothing was sent
-            raise refusal(error.fault.message if error.fault else None) from None
+        if fault is not None and (refusal := refusal_of(fault)) is not None:  # refused on this side: nothing was sent
+            raise refusal from None
         raise RequestFailed(format_fault(fault) if fault is not None else str(error), fault=fault) from None
 
 

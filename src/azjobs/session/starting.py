@@ -21,9 +21,11 @@ from azjobs.core.wire import Accepted, Submit
 from azjobs.process.interpreter import interpreter_key
 from azjobs.session.autosave import is_autosave_on
 from azjobs.session.baggage import Baggage
-from azjobs.session.context import Context, innermost
+from azjobs.session.blocks import innermost
+from azjobs.session.context import Context
 from azjobs.session.contexts import current_value, resolve_context
 from azjobs.session.environment import import_path, sendable_environment
+from azjobs.session.expectations import Expected, check_expected
 from azjobs.session.identity import SESSION_VARIABLE
 from azjobs.session.jobs import Job
 from azjobs.session.local import Local, local
@@ -42,6 +44,8 @@ def start_job(
     keyword_arguments: Mapping[str, Any] | None = None,
     name: str = "",
     az_context: Context | str | None = None,
+    expect_tenant: str = "",
+    expect_subscription: str = "",
     working_directory: PathLike = "",
 ) -> Job[list[Y]]: ...
 @overload
@@ -52,6 +56,8 @@ def start_job(
     keyword_arguments: Mapping[str, Any] | None = None,
     name: str = "",
     az_context: Context | str | None = None,
+    expect_tenant: str = "",
+    expect_subscription: str = "",
     working_directory: PathLike = "",
 ) -> Job[T]: ...
 @overload
@@ -62,6 +68,8 @@ def start_job(
     keyword_arguments: Mapping[str, Any] | None = None,
     name: str = "",
     az_context: Context | str | None = None,
+    expect_tenant: str = "",
+    expect_subscription: str = "",
     working_directory: PathLike = "",
 ) -> Job[T]: ...
 @overload
@@ -70,6 +78,8 @@ def start_job(
     command: Sequence[str],
     name: str = "",
     az_context: Context | str | None = None,
+    expect_tenant: str = "",
+    expect_subscription: str = "",
     working_directory: PathLike = "",
 ) -> Job[str | bytes]: ...
 @overload
@@ -79,15 +89,19 @@ def start_job(
     argument_list: Sequence[Any] = (),
     name: str = "",
     az_context: Context | str | None = None,
+    expect_tenant: str = "",
+    expect_subscription: str = "",
     working_directory: PathLike = "",
 ) -> Job[str | bytes]: ...
-def start_job(
+def start_job(  # noqa: PLR0913 - what a job is made of; all but one by name
     function: Callable[..., Any] | None = None,
     *,
     argument_list: Sequence[Any] = (),
     keyword_arguments: Mapping[str, Any] | None = None,
     name: str = "",
     az_context: Context | str | None = None,
+    expect_tenant: str = "",
+    expect_subscription: str = "",
     file_path: PathLike = "",
     command: Sequence[str] = (),
     working_directory: PathLike = "",
@@ -104,6 +118,8 @@ def start_job(
         keyword_arguments: its arguments by name.
         name: the job's name.
         az_context: the context it acts in; the current one where autosave is on.
+        expect_tenant: start it only if that context is in this tenant, by name or id.
+        expect_subscription: start it only if that context is of this subscription, by name or id.
         file_path: a Python script, run as the main program.
         command: a program and its words; no shell is involved.
         working_directory: where it runs; here when not given.
@@ -111,11 +127,13 @@ def start_job(
     Raises:
         CannotSend: an argument cannot be sent to another process; it is named, and no job exists.
         InvalidInput: there is no such script, program or folder; no job exists.
+        WrongTarget: the context is not the expected one; no job exists.
     """
     here = local()
     if (function is not None) + bool(file_path) + bool(command) != 1:
         raise InvalidInput("A job is a function, a script (file_path=) or a command (command=): give one of them.")
     own = _own_context(here, az_context)
+    check_expected(own, Expected(expect_tenant, expect_subscription))
     folder = _folder(working_directory)
     if function is not None:
         submit = _function(here, function, tuple(argument_list), dict(keyword_arguments or {}), own, folder, name)

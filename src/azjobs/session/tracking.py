@@ -27,6 +27,7 @@ from azjobs.core.wire import Accepted, Submit
 from azjobs.session.autosave import is_autosave_on
 from azjobs.session.context import Context
 from azjobs.session.contexts import resolve_context
+from azjobs.session.expectations import check_expected
 from azjobs.session.jobs import Job
 from azjobs.session.local import local
 
@@ -59,10 +60,11 @@ def track(
 
     Raises:
         InvalidInput: it is neither.
-        WrongTarget: it was begun in another cloud or subscription than the context's.
+        WrongTarget: it was begun in another cloud or subscription than the context's, or that is not the expected one.
     """
     here = local()
     context = resolve_context(az_context).value
+    check_expected(context)
     begun = _read(_poller(begin, args, options))
     if host_of(begun.url) not in context.environment.hosts:
         raise WrongTarget(f"The operation was begun at {host_of(begun.url)}, not in {context.environment.name}.")

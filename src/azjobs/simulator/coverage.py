@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 
-from azjobs.simulator import entra, identity_endpoint, issuer_routes
+from azjobs.simulator import device_codes, entra, identity_endpoint, issuer_routes
 from azjobs.simulator.arm import ROUTES
 from azjobs.simulator.cloud import Route
 from azjobs.simulator.control_routes import ORDERS, PREFIX, QUESTIONS
@@ -39,7 +39,7 @@ With `provisioning-state` only the body tells, so only a PUT or PATCH can have i
 
 _AUTHORITY = """
 A tenant is named by its id or domain; `common` and `organizations` stand for the tenant of the user who signs in.
-No page is shown: who sits at the browser, and who approves a device, is said to the control.
+No password is asked for: who sits at the browser, and who approves a device, is said to the control.
 """
 
 _ISSUERS = f"""
@@ -131,6 +131,7 @@ def _authority_rows() -> Iterator[tuple[str, ...]]:
     for (method, path), endpoint in entra.ENDPOINTS.items():
         yield method, f"`/{{tenant}}/{path}`", _first_line(endpoint)
     yield "GET", f"`/{{tenant}}/{entra.REALM}{{username}}`", "Say whether a user is managed here."
+    yield "GET", f"`/{device_codes.VERIFICATION}`", _first_line(device_codes.page)
 
 
 def _kind_rows() -> Iterator[tuple[str, ...]]:

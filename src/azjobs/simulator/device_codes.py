@@ -1,15 +1,16 @@
 """Device codes: a program shows a short code, someone approves it elsewhere, and the program asks until then.
 
-Nobody approves by a page: the control does (`approve-device`), or every code is approved at once by the one whom
-`device-codes` names.
+Who approves is said to the control (`approve-device`), or every code is approved at once by the one whom
+`device-codes` names. The page to type the code on is there too: whoever sits at the browser approves.
 """
 
 from __future__ import annotations
 
+import html
 import secrets
 from collections.abc import Mapping
 
-from azjobs.simulator.browser import let_in
+from azjobs.simulator.browser import let_in, sitting
 from azjobs.simulator.cloud import Cloud, Reply
 from azjobs.simulator.entra_ask import Ask, resource_of
 from azjobs.simulator.entra_errors import EntraError
@@ -67,6 +68,30 @@ def find_pending(cloud: Cloud, user_code: str) -> DeviceCode:
         if code.user_code == user_code.upper().replace("-", "") and code.grant is None and not code.is_declined:
             return code
     raise ValueError(f"no device waits for the code {user_code}")
+
+
+def page(ask: Ask) -> Reply:
+    """Show the page that asks for a code; with a `user_code`, let its program in as who sits at the browser."""
+    user_code, cloud = ask.query.get("user_code", ""), ask.cloud
+    if not user_code:
+        form = (
+            f'<form action="/{VERIFICATION}"><label>Code <input name="user_code"></label><button>Next</button></form>'
+        )
+        return _page(200, form)
+    try:
+        code = find_pending(cloud, user_code)
+        if cloud.sign_in.browser.accepts:
+            approve(cloud, code, sitting(cloud, ""), mfa=cloud.sign_in.browser.mfa)
+        else:
+            code.is_declined = True
+    except ValueError as error:
+        return _page(400, f"<p>{html.escape(str(error))}</p>")
+    said = "You are signed in" if code.grant else "You declined"
+    return _page(200, f"<p>{said}. You can close this window.</p>")
+
+
+def _page(status: int, body: str) -> Reply:
+    return Reply(status, html=f"<!doctype html><title>Sign in</title>{body}")
 
 
 def redeem(ask: Ask, form: Mapping[str, str]) -> Grant:

@@ -51,6 +51,7 @@ class Directory:
         #: Other resources that tokens are given out for, as they stand before `/.default`.
         self.resources: set[str] = set()
         self._applications: dict[tuple[str, str], Application] = {}
+        self._members: dict[tuple[str, str], User] = {}  # by tenant and object id
 
     def add_tenant(self, tenant: Tenant) -> None:
         """Add or replace a tenant."""
@@ -66,7 +67,11 @@ class Directory:
 
     def add_user(self, user: User) -> None:
         """Add or replace a user."""
+        known = self.users.get(user.username.lower())
+        for member in known.members.values() if known else ():
+            self._members.pop((member.tenant_id.lower(), member.object_id), None)
         self.users[user.username.lower()] = user
+        self._members |= {(one.tenant_id.lower(), one.object_id): user for one in user.members.values()}
 
     def find_tenant(self, name: str) -> Tenant | None:
         """Return the tenant with that id or domain name."""
@@ -84,19 +89,16 @@ class Directory:
 
     def find_holder(self, tenant_id: str, client_id: str, object_id: str) -> Principal | None:
         """Return whom a token of a tenant is about: the user with that object id, else the application."""
-        for user in self.users.values():
-            member = user.in_tenant(tenant_id)
-            if member is not None and member.object_id == object_id:
-                return member
-        return self.find_application(tenant_id, client_id)
+        user = self._members.get((tenant_id.lower(), object_id))
+        return user.in_tenant(tenant_id) if user else self.find_application(tenant_id, client_id)
 
     def managed_identities(self) -> list[Application]:
         """Return the applications that are managed identities, as they were added."""
         return [one for one in self._applications.values() if one.identity_resource_id is not None]
 
-    def tenants_of(self, client_id: str, object_id: str) -> list[Tenant]:
+    def tenants_of(self, tenant_id: str, client_id: str, object_id: str) -> list[Tenant]:
         """Return the tenants a token's holder belongs to: all of the user's, else all that know the application."""
-        for user in self.users.values():
-            if any(member.object_id == object_id for member in user.members.values()):
-                return [self.tenants[key] for key in user.members if key in self.tenants]
+        user = self._members.get((tenant_id.lower(), object_id))
+        if user is not None:
+            return [self.tenants[key] for key in user.members]
         return [tenant for key, tenant in self.tenants.items() if (key, client_id.lower()) in self._applications]

@@ -23,8 +23,10 @@ REALM = "userrealm/"
 
 def is_entra_path(path: str) -> bool:
     """Return whether a path is the authority's: a tenant and one of its endpoints, or a near miss."""
-    _, _, rest = path.strip("/").partition("/")
-    return rest.startswith(("v2.0/.well-known/", ".well-known/", "discovery/", "oauth2/", REALM))
+    name, _, rest = path.strip("/").partition("/")
+    return name == device_codes.VERIFICATION or rest.startswith(
+        ("v2.0/.well-known/", ".well-known/", "discovery/", "oauth2/", REALM)
+    )
 
 
 def answer(ask: Ask) -> Reply:
@@ -67,7 +69,7 @@ def error_body(cloud: Cloud, error: EntraError, correlation_id: str) -> Json:
 
 
 def _find_tenant(ask: Ask) -> Tenant | None:
-    if ask.tenant_name.lower() in ANY_TENANT:
+    if ask.tenant_name.lower() in (*ANY_TENANT, device_codes.VERIFICATION):
         return None
     tenant = ask.cloud.directory.find_tenant(ask.tenant_name)
     if tenant is None:
@@ -76,6 +78,8 @@ def _find_tenant(ask: Ask) -> Tenant | None:
 
 
 def _dispatch(ask: Ask, rest: str) -> Reply:
+    if ask.tenant_name == device_codes.VERIFICATION:
+        return device_codes.page(ask)
     endpoint = ENDPOINTS.get((ask.method, rest))
     if endpoint is not None:
         return endpoint(ask)

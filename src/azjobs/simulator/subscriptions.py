@@ -71,7 +71,7 @@ def _tenants(call: Call) -> Reply:
                 "domains": [tenant.domain],
                 "tenantCategory": "Home",
             }
-            for tenant in call.cloud.directory.tenants_of(call.claims.appid, call.claims.oid)
+            for tenant in call.cloud.directory.tenants_of(call.claims.tid, call.claims.appid, call.claims.oid)
         ],
     )
 
