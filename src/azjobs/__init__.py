@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from azjobs.commands.resource_groups import get_az_resource_group, new_az_resource_group, remove_az_resource_group
     from azjobs.commands.rest import invoke_az_rest_method
     from azjobs.commands.virtual_machines import get_az_vm
+    from azjobs.core.context import Environment
     from azjobs.core.errors import (
         AmbiguousContext,
         AzJobsError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         CredentialNotFound,
         DaemonUnavailable,
         DefaultChanged,
+        EnvironmentNotFound,
         Fault,
         HomeUnusable,
         InvalidInput,
@@ -70,6 +72,12 @@ if TYPE_CHECKING:
     from azjobs.session.context import Context
     from azjobs.session.contexts import get_az_context, select_az_context
     from azjobs.session.credentials import get_credential
+    from azjobs.session.environments import (
+        add_az_environment,
+        get_az_environment,
+        remove_az_environment,
+        set_az_environment,
+    )
     from azjobs.session.job_list import answer_job, get_job, remove_job, stop_job, wait_job
     from azjobs.session.jobs import Job
     from azjobs.session.keeping_contexts import clear_az_context, remove_az_context, rename_az_context
@@ -101,6 +109,7 @@ _HOMES = {
         "ContextRequired",
         "CredentialNotFound",
         "DaemonUnavailable",
+        "EnvironmentNotFound",
         "DefaultChanged",
         "Fault",
         "HomeUnusable",
@@ -123,6 +132,7 @@ _HOMES = {
         "WaitTimedOut",
         "WrongTarget",
     ),
+    "azjobs.core.context": ("Environment",),
     "azjobs.core.job": ("JobType",),
     "azjobs.core.models": (
         "ActionResult",
@@ -157,6 +167,12 @@ _HOMES = {
     "azjobs.session.tracking": ("track",),
     "azjobs.session.keeping_contexts": ("clear_az_context", "remove_az_context", "rename_az_context"),
     "azjobs.session.setting_contexts": ("set_az_context",),
+    "azjobs.session.environments": (
+        "add_az_environment",
+        "get_az_environment",
+        "remove_az_environment",
+        "set_az_environment",
+    ),
     "azjobs.session.values": ("Unopened",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
@@ -178,6 +194,8 @@ __all__ = [
     "DaemonUnavailable",
     "DefaultChanged",
     "Detached",
+    "Environment",
+    "EnvironmentNotFound",
     "Fault",
     "HomeUnusable",
     "InvalidInput",
@@ -212,6 +230,7 @@ __all__ = [
     "WaitTimedOut",
     "WrongTarget",
     "__version__",
+    "add_az_environment",
     "add_az_protection",
     "answer_job",
     "clear_az_context",
@@ -221,6 +240,7 @@ __all__ = [
     "enable_az_context_autosave",
     "get_az_context",
     "get_az_context_autosave_setting",
+    "get_az_environment",
     "get_az_protection",
     "get_az_resource_group",
     "get_az_vm",
@@ -231,6 +251,7 @@ __all__ = [
     "new_az_vm",
     "receive_job",
     "remove_az_context",
+    "remove_az_environment",
     "remove_az_protection",
     "remove_az_resource_group",
     "remove_az_vm",
@@ -239,6 +260,7 @@ __all__ = [
     "restart_az_vm",
     "select_az_context",
     "set_az_context",
+    "set_az_environment",
     "start_az_vm",
     "start_job",
     "stop_az_vm",

@@ -70,8 +70,12 @@ SEVERAL = (Kind.TEXTS, Kind.INTEGERS, Kind.PAIRS, Kind.JOBS)
 SHOWN = {"az_context": "context", "file_path": "file"}
 #: Further names of a parameter, from Azure PowerShell's aliases.
 ALIASES = {
+    "active_directory_authority": ("active_directory_endpoint", "active_directory"),
+    "arm_endpoint": ("arm_url",),
+    "audience": ("active_directory_service_endpoint_resource_id",),
     "az_context": ("default_profile",),
     "resource_group_name": ("resource_group",),
+    "resource_manager_url": ("resource_manager_endpoint", "resource_manager"),
     "tenant": ("tenant_id", "domain"),
     "subscription": ("subscription_id", "subscription_name"),
     "timeout": ("timeout_sec",),

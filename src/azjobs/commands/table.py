@@ -68,6 +68,7 @@ _GROUP = "azjobs.commands.resource_groups"
 _JOBS = "azjobs.session.job_list"
 _CONTEXTS = "azjobs.session.contexts"
 _KEEPING = "azjobs.session.keeping_contexts"
+_ENVIRONMENTS = "azjobs.session.environments"
 _AUTOSAVE = "azjobs.session.autosave"
 _PROTECTIONS = "azjobs.session.protections"
 
@@ -124,6 +125,10 @@ COMMANDS: tuple[Command, ...] = (
     _cmdlet(CONTEXTS, "Rename-AzContext", _KEEPING, "Give a context another name."),
     _cmdlet(CONTEXTS, "Remove-AzContext", _KEEPING, "Remove a context."),
     _cmdlet(CONTEXTS, "Clear-AzContext", _KEEPING, "Forget all contexts, and sign out."),
+    _cmdlet(CONTEXTS, "Get-AzEnvironment", _ENVIRONMENTS, "List clouds that can be signed in to.", is_read=True),
+    _cmdlet(CONTEXTS, "Add-AzEnvironment", _ENVIRONMENTS, "Add a cloud."),
+    _cmdlet(CONTEXTS, "Set-AzEnvironment", _ENVIRONMENTS, "Change a cloud that was added."),
+    _cmdlet(CONTEXTS, "Remove-AzEnvironment", _ENVIRONMENTS, "Remove a cloud that was added."),
     _cmdlet(CONTEXTS, "Enable-AzContextAutosave", _AUTOSAVE, "Save contexts and sign-ins."),
     _cmdlet(CONTEXTS, "Disable-AzContextAutosave", _AUTOSAVE, "Save contexts and sign-ins no longer."),
     _cmdlet(
