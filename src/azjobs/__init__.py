@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         get_az_context_autosave_setting,
     )
     from azjobs.session.context import Context
+    from azjobs.session.context_files import import_az_context, save_az_context
     from azjobs.session.contexts import get_az_context, select_az_context
     from azjobs.session.credentials import get_credential
     from azjobs.session.environments import (
@@ -173,6 +174,10 @@ _HOMES = {
         "remove_az_environment",
         "set_az_environment",
     ),
+    "azjobs.session.context_files": (
+        "import_az_context",
+        "save_az_context",
+    ),
     "azjobs.session.values": ("Unopened",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
@@ -246,6 +251,7 @@ __all__ = [
     "get_az_vm",
     "get_credential",
     "get_job",
+    "import_az_context",
     "invoke_az_rest_method",
     "new_az_resource_group",
     "new_az_vm",
@@ -258,6 +264,7 @@ __all__ = [
     "remove_job",
     "rename_az_context",
     "restart_az_vm",
+    "save_az_context",
     "select_az_context",
     "set_az_context",
     "set_az_environment",

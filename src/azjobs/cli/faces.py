@@ -35,6 +35,8 @@ FACES = {
     "context rename": "context_keeping:rename_az_context",
     "context remove": "context_keeping:remove_az_context",
     "context clear": "context_keeping:clear_az_context",
+    "context save": "context_files:save_az_context",
+    "context import": "context_files:import_az_context",
     "environment get": "environments:get_az_environment",
     "environment add": "environments:add_az_environment",
     "environment set": "environments:set_az_environment",

@@ -69,6 +69,7 @@ _JOBS = "azjobs.session.job_list"
 _CONTEXTS = "azjobs.session.contexts"
 _KEEPING = "azjobs.session.keeping_contexts"
 _ENVIRONMENTS = "azjobs.session.environments"
+_FILES = "azjobs.session.context_files"
 _AUTOSAVE = "azjobs.session.autosave"
 _PROTECTIONS = "azjobs.session.protections"
 
@@ -125,6 +126,8 @@ COMMANDS: tuple[Command, ...] = (
     _cmdlet(CONTEXTS, "Rename-AzContext", _KEEPING, "Give a context another name."),
     _cmdlet(CONTEXTS, "Remove-AzContext", _KEEPING, "Remove a context."),
     _cmdlet(CONTEXTS, "Clear-AzContext", _KEEPING, "Forget all contexts, and sign out."),
+    _cmdlet(CONTEXTS, "Save-AzContext", _FILES, "Write contexts to a file."),
+    _cmdlet(CONTEXTS, "Import-AzContext", _FILES, "Take over contexts from a file."),
     _cmdlet(CONTEXTS, "Get-AzEnvironment", _ENVIRONMENTS, "List clouds that can be signed in to.", is_read=True),
     _cmdlet(CONTEXTS, "Add-AzEnvironment", _ENVIRONMENTS, "Add a cloud."),
     _cmdlet(CONTEXTS, "Set-AzEnvironment", _ENVIRONMENTS, "Change a cloud that was added."),
