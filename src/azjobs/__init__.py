@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from azjobs.core.states import JobState
     from azjobs.core.version import VERSION as __version__  # noqa: N811 - the name every package has
     from azjobs.process.progress import write_progress
+    from azjobs.session.access_tokens import AccessToken, get_az_access_token
     from azjobs.session.autosave import (
         AutosaveSetting,
         disable_az_context_autosave,
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
         remove_az_environment,
         set_az_environment,
     )
+    from azjobs.session.inventory import get_az_subscription, get_az_tenant
     from azjobs.session.job_list import answer_job, get_job, remove_job, stop_job, wait_job
     from azjobs.session.jobs import Job
     from azjobs.session.keeping_contexts import clear_az_context, remove_az_context, rename_az_context
@@ -178,11 +180,20 @@ _HOMES = {
         "import_az_context",
         "save_az_context",
     ),
+    "azjobs.session.inventory": (
+        "get_az_subscription",
+        "get_az_tenant",
+    ),
+    "azjobs.session.access_tokens": (
+        "AccessToken",
+        "get_az_access_token",
+    ),
     "azjobs.session.values": ("Unopened",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AccessToken",
     "ActionResult",
     "AmbiguousContext",
     "AutosaveSetting",
@@ -243,11 +254,14 @@ __all__ = [
     "disable_az_context_autosave",
     "disconnect_az_account",
     "enable_az_context_autosave",
+    "get_az_access_token",
     "get_az_context",
     "get_az_context_autosave_setting",
     "get_az_environment",
     "get_az_protection",
     "get_az_resource_group",
+    "get_az_subscription",
+    "get_az_tenant",
     "get_az_vm",
     "get_credential",
     "get_job",

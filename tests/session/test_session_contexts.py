@@ -160,6 +160,22 @@ def test_autosave_is_set_for_the_session_or_for_all(quiet_home: Path) -> None:
     assert az.get_az_context_autosave_setting().mode == "Process"
 
 
+def test_the_autosave_setting_says_where_everything_is(quiet_home: Path) -> None:
+    """Contexts, and the secrets of sign-ins where there is no keyring; for this session or for new ones."""
+    az.disable_az_context_autosave(scope="Process")
+    setting = az.get_az_context_autosave_setting()
+    assert setting == az.AutosaveSetting(
+        "Process",
+        str(quiet_home / "contexts.json"),
+        str(quiet_home),
+        str(quiet_home / "sign-ins.json"),
+        str(quiet_home),
+    )
+    assert az.get_az_context_autosave_setting(scope="CurrentUser").mode == "CurrentUser"
+    with pytest.raises(az.InvalidInput, match="not Machine"):
+        az.get_az_context_autosave_setting(scope="Machine")  # type: ignore[arg-type]
+
+
 def become_job(home: Path, contexts: list[ContextValue], own: ContextValue | None, *, autosave: bool) -> None:
     from msgspec import to_builtins  # noqa: PLC0415 - as the daemon does it
 

@@ -86,6 +86,8 @@ def set_az_context(
 def enable_az_context_autosave(shell: Shell, *, scope: Literal["Process", "CurrentUser"] = "CurrentUser") -> int:
     """Save contexts and sign-ins that are made from now on.
 
+    What this session has of its own stays its own and ends with it: sign in again to save it.
+
     Args:
         shell: the invocation.
         scope: Process: for this session only; CurrentUser: for new ones too.
@@ -104,13 +106,14 @@ def disable_az_context_autosave(shell: Shell, *, scope: Literal["Process", "Curr
     return _set(shell, autosave.disable_az_context_autosave(scope=scope), sentence)
 
 
-def get_az_context_autosave_setting(shell: Shell) -> int:
-    """Say whether contexts and sign-ins of this session are saved, and where.
+def get_az_context_autosave_setting(shell: Shell, *, scope: Literal["Process", "CurrentUser"] = "Process") -> int:
+    """Say whether contexts and sign-ins are saved, and where.
 
     Args:
         shell: the invocation.
+        scope: Process: what holds in this session; CurrentUser: what new sessions begin with.
     """
-    shell.show(_setting(autosave.get_az_context_autosave_setting()))
+    shell.show(_setting(autosave.get_az_context_autosave_setting(scope=scope)))
     return 0
 
 
@@ -152,4 +155,10 @@ def _set(shell: Shell, setting: autosave.AutosaveSetting, sentence: str) -> int:
 
 
 def _setting(setting: autosave.AutosaveSetting) -> dict[str, Any]:
-    return {"mode": setting.mode, "contextFile": setting.context_file}
+    return {
+        "mode": setting.mode,
+        "contextDirectory": setting.context_directory,
+        "contextFile": setting.context_file,
+        "cacheDirectory": setting.cache_directory,
+        "cacheFile": setting.cache_file,
+    }

@@ -37,6 +37,7 @@ FACES = {
     "context clear": "context_keeping:clear_az_context",
     "context save": "context_files:save_az_context",
     "context import": "context_files:import_az_context",
+    "access-token get": "access_tokens:get_az_access_token",
     "environment get": "environments:get_az_environment",
     "environment add": "environments:add_az_environment",
     "environment set": "environments:set_az_environment",

@@ -31,6 +31,18 @@ _COLUMNS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Location", "location"),
         ("State", "provisioningState"),
     ),
+    "defaultDomain": (
+        ("Name", "name"),
+        ("Id", "id"),
+        ("DefaultDomain", "defaultDomain"),
+        ("Category", "category"),
+    ),
+    "subscriptionId": (
+        ("Name", "name"),
+        ("Id", "subscriptionId"),
+        ("TenantId", "tenantId"),
+        ("State", "state"),
+    ),
 }
 
 

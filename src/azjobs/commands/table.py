@@ -70,6 +70,7 @@ _CONTEXTS = "azjobs.session.contexts"
 _KEEPING = "azjobs.session.keeping_contexts"
 _ENVIRONMENTS = "azjobs.session.environments"
 _FILES = "azjobs.session.context_files"
+_INVENTORY = "azjobs.session.inventory"
 _AUTOSAVE = "azjobs.session.autosave"
 _PROTECTIONS = "azjobs.session.protections"
 
@@ -106,6 +107,8 @@ COMMANDS: tuple[Command, ...] = (
         can_be_job=True,
         aliases=("Invoke-AzRest",),
     ),
+    _cmdlet(AZURE, "Get-AzTenant", _INVENTORY, "Show the tenants of the account.", is_read=True),
+    _cmdlet(AZURE, "Get-AzSubscription", _INVENTORY, "Show the subscriptions of the account.", is_read=True),
     _cmdlet(
         CONTEXTS,
         "Connect-AzAccount",
@@ -132,6 +135,7 @@ COMMANDS: tuple[Command, ...] = (
     _cmdlet(CONTEXTS, "Add-AzEnvironment", _ENVIRONMENTS, "Add a cloud."),
     _cmdlet(CONTEXTS, "Set-AzEnvironment", _ENVIRONMENTS, "Change a cloud that was added."),
     _cmdlet(CONTEXTS, "Remove-AzEnvironment", _ENVIRONMENTS, "Remove a cloud that was added."),
+    _cmdlet(CONTEXTS, "Get-AzAccessToken", "azjobs.session.access_tokens", "Fetch an access token.", is_read=True),
     _cmdlet(CONTEXTS, "Enable-AzContextAutosave", _AUTOSAVE, "Save contexts and sign-ins."),
     _cmdlet(CONTEXTS, "Disable-AzContextAutosave", _AUTOSAVE, "Save contexts and sign-ins no longer."),
     _cmdlet(

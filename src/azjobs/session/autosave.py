@@ -14,11 +14,15 @@ from azjobs.session.local import Local, local
 class AutosaveSetting(msgspec.Struct, frozen=True):
     """`mode` is "CurrentUser" when contexts are saved, "Process" when they end with the session.
 
-    `context_file` is where they are saved.
+    `context_file` in `context_directory` is where contexts are saved. `cache_file` in `cache_directory` is where the
+    secrets of saved sign-ins are, only where the system has no keyring; access tokens are in no file.
     """
 
     mode: Scope
     context_file: str
+    context_directory: str = ""
+    cache_file: str = ""
+    cache_directory: str = ""
 
     @property
     def is_on(self) -> bool:
@@ -28,6 +32,8 @@ class AutosaveSetting(msgspec.Struct, frozen=True):
 
 def enable_az_context_autosave(*, scope: Scope = "CurrentUser") -> AutosaveSetting:
     """Save contexts and sign-ins that are made from now on.
+
+    What this session has of its own stays its own and ends with it, as in Azure PowerShell: sign in again to save it.
 
     Args:
         scope: "Process" for this session only, "CurrentUser" for all new ones too.
@@ -44,9 +50,19 @@ def disable_az_context_autosave(*, scope: Scope = "CurrentUser") -> AutosaveSett
     return _set(scope, is_on=False)
 
 
-def get_az_context_autosave_setting() -> AutosaveSetting:
-    """Return whether contexts and sign-ins of this session are saved, and where."""
-    return _setting(local())
+def get_az_context_autosave_setting(*, scope: Scope = "Process") -> AutosaveSetting:
+    """Return whether contexts and sign-ins are saved, and where.
+
+    Args:
+        scope: "Process" for what holds in this session, "CurrentUser" for what new sessions begin with.
+    """
+    here = local()
+    setting = _setting(here)
+    if scope == "Process":
+        return setting
+    if scope != "CurrentUser":
+        raise InvalidInput(f"The scope is Process or CurrentUser, not {scope}.")
+    return replace(setting, mode="CurrentUser" if here.profile.load().autosave else "Process")
 
 
 def is_autosave_on(here: Local) -> bool:
@@ -71,4 +87,6 @@ def _set(scope: Scope, *, is_on: bool) -> AutosaveSetting:
 
 
 def _setting(here: Local) -> AutosaveSetting:
-    return AutosaveSetting("CurrentUser" if is_autosave_on(here) else "Process", str(here.layout.profile_file))
+    mode: Scope = "CurrentUser" if is_autosave_on(here) else "Process"
+    home = str(here.layout.home)
+    return AutosaveSetting(mode, str(here.layout.profile_file), home, str(here.layout.safe_file), home)
