@@ -71,6 +71,7 @@ def test_names_of_contexts_are_completed(completed, run, cli_home: Path):
     run("context", "get")
     contexts = tuple(msgspec.structs.replace(CONTEXT, name=name) for name in ("Production", "Pilot", "Staging"))
     (cli_home / "contexts.json").write_bytes(msgspec.json.encode(Profile(contexts=contexts, default="Pilot")))
+    (cli_home / "contexts.json").chmod(0o600)
     assert sorted(completed("azjobs context select p")) == ["Pilot", "Production"]
     assert completed("azjobs vm get --context st") == ["Staging"]
 

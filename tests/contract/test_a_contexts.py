@@ -75,6 +75,27 @@ def test_a4_choosing_a_context_changes_this_terminal_only(three_subscriptions: S
     assert Shell(home, "terminal-3")(current).json == ["Staging"]
 
 
+def test_a4_a_terminal_that_is_at_work_is_told_of_another_default_and_stays(three_subscriptions: Shell) -> None:
+    """A4: one line on stderr, once; AZJOBS_CONTEXT and --context go before what the session has."""
+    home = three_subscriptions.home
+    one, two = three_subscriptions, Shell(home, "terminal-2")
+    where = "azjobs context get --output json --query '[?current].name'"
+    assert two(where).json == ["Production"]
+    assert one("azjobs context select Staging --scope CurrentUser").code == 0
+    told = two(where)
+    sentence = "The saved default context is now Staging; this session goes on in Production. To follow, type: "
+    assert (told.json, told.err) == (["Production"], sentence + 'azjobs context select "Staging"\n')
+    again = two(where)
+    assert (again.json, again.err) == (["Production"], "")
+    assert two(f"AZJOBS_CONTEXT=Rehearsal {where}").json == ["Rehearsal"]
+    made = two("AZJOBS_CONTEXT=Rehearsal azjobs resource-group new g --location eastus --context Staging")
+    assert made.code == 0, made
+    assert {r["subscription_id"] for r in home.cloud.requests(method="PUT")} == {STAGING}
+    wrong = two("AZJOBS_CONTEXT=Elsewhere azjobs vm get")
+    assert wrong.code == 3
+    assert "AZJOBS_CONTEXT names the context Elsewhere" in wrong.err
+
+
 def test_a5_without_autosave_the_session_is_signed_in_and_nothing_is_saved(shell: Shell, home: Home) -> None:
     """A5: the sign-in works for this session and for its jobs, and another session knows nothing of it."""
     done = shell("azjobs context-autosave disable --scope Process")
@@ -112,7 +133,7 @@ def test_a6_a_pool_inside_a_with_block_never_acts_in_the_saved_default(
     )
     assert done.code == 0, done
     assert matches(
-        "Another thread or task is inside `with context:`…pass az_context=, or submit with contextvars.copy_context()…",
+        "…inside `with context:`…pass az_context=, or submit with contextvars.copy_context()…",
         done.out.strip(),
     ), done
     assert not [r for r in home.cloud.requests() if "virtualMachines" in r["path"]]

@@ -59,6 +59,20 @@ def test_a_pool_used_inside_a_with_block_acts_nowhere_rather_than_elsewhere() ->
     assert elsewhere() == "Production"
 
 
+def test_work_that_outlives_the_block_it_was_submitted_in_is_refused_too() -> None:
+    """The refusal of one ends the block while another still waits for its turn: that one must not act elsewhere."""
+    late = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        with az.get_az_context("Staging"):
+            waiting = pool.submit(lambda: late.wait(30) and current())
+            with pytest.raises(az.AmbiguousContext):
+                pool.submit(current).result()
+        late.set()
+        with pytest.raises(az.AmbiguousContext, match="may still have work"):
+            waiting.result()
+    assert (current(), elsewhere()) == ("Production", "Production")
+
+
 def test_the_choice_of_the_session_is_as_ambiguous_as_the_saved_default() -> None:
     """Either could be meant on that thread; and looking tells no other truth than acting."""
     az.select_az_context("Rehearsal")

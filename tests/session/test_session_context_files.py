@@ -190,7 +190,7 @@ def test_the_embedded_cloud_of_another_home_is_left_out(live: Home, tmp_path: Pa
     """One of this home is taken, by its address; one of the same name elsewhere is another cloud."""
     context = az.connect_az_account(environment="AzureSimulator")
     file = tmp_path / "mine.json"
-    az.save_az_context(file)
+    az.save_az_context(file, profile=context)
     assert az.import_az_context(file) == [context]
     content = json.loads(file.read_text())
     content["contexts"][0]["environment"]["resource_manager_url"] = "https://127.0.0.1:1"

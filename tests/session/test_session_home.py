@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import azjobs as az
 from azjobs.core.errors import HomeUnusable
 from azjobs.session.home import home_folder, open_home
 
@@ -39,11 +40,20 @@ def test_a_missing_home_is_made_private(tmp_path: Path) -> None:
     assert stat.S_IMODE(layout.home.stat().st_mode) == 0o700
 
 
-def test_a_home_that_is_open_to_others_is_refused(tmp_path: Path) -> None:
-    """The sentence says what to type."""
+def test_a_home_that_is_open_to_others_is_closed_with_a_warning(tmp_path: Path) -> None:
+    """Once: then it is private."""
     tmp_path.chmod(0o750)
-    with pytest.raises(HomeUnusable, match=f"is open to other users. Type: chmod 700 {tmp_path}"):
+    with pytest.warns(az.ModeRepaired, match=r"was open to other users \(mode 0750\); its mode is 0700 again"):
         open_home(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+    open_home(tmp_path)
+
+
+def test_a_home_may_be_a_link_that_the_user_set(tmp_path: Path) -> None:
+    """Its target is what counts."""
+    (tmp_path / "disk").mkdir(mode=0o700)
+    (tmp_path / "home").symlink_to("disk")
+    assert open_home(tmp_path / "home").home == tmp_path / "home"
 
 
 def test_a_home_of_another_user_is_refused(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def eve(live: Home) -> Person:
 
 def test_an_application_sees_its_tenant_and_subscriptions(live: Home) -> None:
     """Those that are new since it signed in, too; contexts stay as they are."""
-    context = az.connect_az_account(environment="AzureSimulator")
+    context = az.connect_az_account(environment="AzureSimulator", max_context_population=0)
     live.add_subscriptions(Staging=STAGING)
     assert [(one.name, one.default_domain) for one in az.get_az_tenant()] == [("Contoso", "contoso.example")]
     assert {one.name for one in az.get_az_subscription()} == {"Rehearsal", "Staging"}

@@ -154,9 +154,9 @@ def test_a_job_can_neither_rename_nor_remove_nor_clear(
 
 def test_the_last_context_of_an_account_signs_it_out_with_a_warning(live: Home) -> None:
     """One of two does not; with the last the sign-in is gone, also for a context that is still in the hand."""
-    context = az.connect_az_account(environment="AzureSimulator")
+    live.start_cloud()
     live.add_subscriptions(Staging=STAGING)
-    az.set_az_context(STAGING)
+    context = az.connect_az_account(environment="AzureSimulator", subscription=STAGING)
     az.remove_az_context("Rehearsal")
     assert resolve_context().credential.get_token().token
     with pytest.warns(az.SignInWarning, match=r"azjobs-demo is signed out of tenant Contoso: Staging was the last"):

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from azjobs.commands.names import is_cmdlet
 from azjobs.commands.table import commands_of, find_command, suggest
@@ -62,9 +61,10 @@ def _run(words: list[str]) -> int:
     from azjobs.cli.shell import Shell  # noqa: PLC0415 - a page of help needs none
 
     shell = Shell()
-    warnings.showwarning = partial(_warn, shell)
     try:
-        return _dispatch(shell, words)
+        with warnings.catch_warnings():
+            warnings.showwarning = _teller(shell)
+            return _dispatch(shell, words)
     except KeyboardInterrupt as stop:
         shell.say(str(stop) or "Interrupted.")
         return INTERRUPTED
@@ -78,10 +78,17 @@ def _run(words: list[str]) -> int:
         return report(shell, error, is_debug=shell.wishes.is_debug or "--debug" in words)
 
 
-def _warn(shell: Shell, message: Warning | str, category: type[Warning], *_: object) -> None:
-    """Say a warning of ours in one line; those of libraries are for programmers."""
-    if any(kind.__name__ == "AzJobsWarning" for kind in category.__mro__):
-        shell.say(str(message))
+def _teller(shell: Shell) -> Callable[..., None]:
+    """Return what shows a warning: one of ours as a sentence, any other as Python does."""
+    show = warnings.showwarning
+
+    def tell(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if category.__module__.startswith("azjobs."):
+            shell.say(str(message))
+        else:
+            show(message, category, *where, **more)
+
+    return tell
 
 
 def _dispatch(shell: Shell, words: list[str]) -> int:

@@ -45,14 +45,6 @@ class AzJobsError(Exception):
         super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
 
 
-class AzJobsWarning(UserWarning):
-    """Something that the user should know of and need not act on; the shell says it in one line."""
-
-
-class DefaultChanged(AzJobsWarning):
-    """The saved default was changed elsewhere; this session goes on where it was."""
-
-
 class InvalidInput(AzJobsError):
     """The input cannot be used; nothing was changed."""
 
@@ -111,7 +103,7 @@ class SignInFailed(Refused):
     """The sign-in was refused; nothing was saved."""
 
 
-class SignInWarning(AzJobsWarning):
+class SignInWarning(UserWarning):
     """A sign-in went on, but not as a whole: a tenant was left out, or a secret lies where others may read it."""
 
 
@@ -124,7 +116,7 @@ class ContextNotGranted(Refused):
 
 
 class AmbiguousContext(Refused):
-    """Another thread or task is inside `with context:`; pass az_context=, or submit with contextvars.copy_context()."""
+    """Another thread is inside `with context:`; pass az_context=, or submit with contextvars.copy_context()."""
 
 
 class WrongTarget(Refused):
@@ -175,6 +167,14 @@ class RequestFailed(AzJobsError):
 
 class DaemonUnavailable(AzJobsError):
     """The daemon cannot be reached or started."""
+
+
+class ModeRepaired(UserWarning):
+    """A file or folder of the home was open to other users, and was closed to them."""
+
+
+class DefaultChanged(UserWarning):
+    """The saved default context was changed elsewhere; this session goes on in the one it has used so far."""
 
 
 class HomeUnusable(AzJobsError):

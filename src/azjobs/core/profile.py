@@ -39,21 +39,21 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
 class SessionState(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one session has of its own.
 
-    `default`: the saved default that a session without a choice first acted in,
-    and goes on to act in; `told`: the name of another one that it was told of.
     `autosave` overrides the profile's; None leaves it. `leader` is (pid, start
     time) of the process whose end ends the session. `is_closed`: it has its own
-    contexts only, nothing that is saved (the session inside a job).
+    contexts only, nothing that is saved (the session inside a job). `default` is
+    the saved default that it first fell back to, and goes on in while it has no
+    choice; `told` the later one that it was told of.
     """
 
     format: int = FORMAT
     choice: ContextValue | None = None
-    default: ContextValue | None = None
-    told: str = ""
     contexts: tuple[ContextValue, ...] = ()
     autosave: bool | None = None
     leader: tuple[int, int] | None = None
     is_closed: bool = False
+    default: ContextValue | None = None
+    told: ContextValue | None = None
 
 
 def does_autosave(profile: Profile, state: SessionState) -> bool:
@@ -70,7 +70,7 @@ def available(profile: Profile, state: SessionState) -> tuple[ContextValue, ...]
 
 
 def current(profile: Profile, state: SessionState) -> ContextValue | None:
-    """Return the session's choice, else the default it has acted in, else the saved default.
+    """Return the session's choice, else the default that it goes by, else the saved one.
 
     A chosen context that is still there is taken as it is there now, since the
     address of an environment may have changed; one that is gone stays chosen.
@@ -82,19 +82,18 @@ def current(profile: Profile, state: SessionState) -> ContextValue | None:
     return next(known, choice)
 
 
-def settle_default(profile: Profile, state: SessionState) -> SessionState:
-    """Return the session as it is after acting: without a choice it stays with the default that it acts in now.
+def settled(profile: Profile, state: SessionState) -> SessionState:
+    """Return the session after it has fallen back to the saved default: from now on that stays its own.
 
-    What another session makes the default is for new sessions; `told` notes that
-    this one is to be told of it, once.
+    `told` is the saved default where that has become another one since.
     """
     if state.choice is not None or state.is_closed:
         return state
     saved = find(profile.contexts, profile.default)
     if state.default is None:
-        return state if saved is None else replace(state, default=saved)
-    is_other = saved is not None and (saved.key, saved.scope) != (state.default.key, state.default.scope)
-    return replace(state, told=saved.name if is_other and saved is not None else "")
+        return replace(state, default=saved, told=None)
+    is_same = saved is None or (saved.key, saved.scope) == (state.default.key, state.default.scope)
+    return replace(state, told=None if is_same else saved)
 
 
 def find(contexts: Iterable[ContextValue], name: str) -> ContextValue | None:
@@ -198,7 +197,7 @@ def drop_session_sign_ins(state: SessionState, keys: Iterable[SignInKey]) -> Ses
     left = tuple(context for context in state.contexts if context.sign_in_key not in gone)
     choice = None if state.choice is not None and state.choice.sign_in_key in gone else state.choice
     default = None if state.default is not None and state.default.sign_in_key in gone else state.default
-    return replace(state, contexts=left, choice=choice, default=default)
+    return replace(state, contexts=left, choice=choice, default=default, told=None if default is None else state.told)
 
 
 def _subscription_words(context: ContextValue) -> tuple[str, ...]:

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 class Block:
     """One `with context:`, from its beginning to its end; kept alive by the thread or task that it is current in."""
 
-    __slots__ = ("__weakref__", "is_stray", "owner", "task", "thread", "value")
+    __slots__ = ("__weakref__", "is_stray", "owner", "refusals", "task", "thread", "value")
 
     def __init__(self, owner: object, value: ContextValue) -> None:
         self.owner = owner
         self.value = value
         self.thread = weakref.ref(threading.current_thread())
         self.task = _task()
+        self.refusals = _refusals
         self.is_stray = False  # ended by another thread or task than the one that began it
 
     @property
@@ -45,6 +46,11 @@ _entered: ContextVar[tuple[Block, ...]] = ContextVar("azjobs_entered_contexts", 
 #: Blocks that are open, by id. Weak: a thread that ends inside a block takes it along. Each change is one step of
 #: the interpreter, so no lock is needed.
 _open: dict[int, weakref.ref[Block]] = {}
+
+#: Threads of which one was refused, or that ran beside a block in which one was: what they do later may still be work
+#: of that block, whose end an error has hastened. They go by nothing that holds for the process any more.
+_unsure: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+_refusals = 0
 
 
 def enter(owner: object, value: ContextValue) -> None:
@@ -65,6 +71,8 @@ def leave(owner: object) -> None:
     if block is None:
         return
     block.is_stray = not block.is_begun_here
+    if block.refusals != _refusals:
+        _doubt_others()
     _open.pop(id(block), None)
     _entered.set(tuple(b for b in here if b is not block))
 
@@ -81,14 +89,30 @@ def refuse_if_ambiguous() -> None:
     Raises:
         AmbiguousContext: another thread or task is inside `with context:`.
     """
-    if not _open or _innermost() is not None:
+    global _refusals  # noqa: PLW0603 - blocks belong to the process
+    if (not _open and not _unsure) or _innermost() is not None:
         return
     names = sorted({block.value.name for ref in list(_open.values()) if (block := ref()) is not None})
     if names:
+        _refusals += 1
+        if threading.current_thread() is not threading.main_thread():
+            _unsure.add(threading.current_thread())
         raise AmbiguousContext(
-            f"Another thread or task is inside `with context:` ({', '.join(names)}), and this one is not; "
-            "pass az_context=, or submit with contextvars.copy_context()."
+            f"Another thread or task is inside `with context:` ({', '.join(names)}), and this one is not; {_HOW}"
         )
+    if threading.current_thread() in _unsure:
+        raise AmbiguousContext(f"This thread may still have work of a `with context:` that has ended; {_HOW}")
+
+
+_HOW = "pass az_context=, or submit with contextvars.copy_context()."
+
+
+def _doubt_others() -> None:
+    """The main thread has no work of others, and this one has just left the block itself."""
+    sure = (threading.current_thread(), threading.main_thread())
+    for thread in threading.enumerate():
+        if thread not in sure:
+            _unsure.add(thread)
 
 
 def _innermost() -> Block | None:
@@ -109,6 +133,7 @@ def _task() -> weakref.ref[Any] | None:
 
 def _forget_others() -> None:
     """A forked child has one thread: the blocks of the others are open nowhere in it."""
+    _unsure.clear()
     mine = {id(block) for block in _entered.get()}
     for number in [number for number in _open if number not in mine]:
         _open.pop(number, None)

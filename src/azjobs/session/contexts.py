@@ -1,14 +1,13 @@
 """Say which context is current, and choose another one.
 
-Current is the innermost `with context:`, else what AZJOBS_CONTEXT names, else
-this session's choice, else the saved default that the session began with. A job
-has the contexts that it was granted and no others.
+Current is the innermost `with context:`, else the one that AZJOBS_CONTEXT names,
+else this session's choice, else the saved default that it first fell back to. A
+job has the contexts that it was granted and no others.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
 import warnings
 from typing import Literal, overload
 
@@ -20,13 +19,14 @@ from azjobs.core.errors import (
     ContextNotFound,
     ContextRequired,
     DefaultChanged,
+    HomeUnusable,
     InvalidInput,
     NotSignedIn,
 )
-from azjobs.core.profile import SessionState
+from azjobs.core.profile import Profile, SessionState
 from azjobs.session.blocks import innermost, refuse_if_ambiguous
 from azjobs.session.context import Context
-from azjobs.session.local import Local, local
+from azjobs.session.local import Grants, Local, local
 
 Scope = Literal["Process", "CurrentUser"]
 CONTEXT_VARIABLE = "AZJOBS_CONTEXT"
@@ -35,14 +35,15 @@ CONTEXT_VARIABLE = "AZJOBS_CONTEXT"
 def resolve_context(az_context: Context | str | None = None) -> Context:
     """Return the context a command acts in: the one given, by itself or by name, else the current one.
 
-    Current is the innermost `with context:` of this thread or task, else the one
-    that AZJOBS_CONTEXT names, else this session's choice, else the saved default
-    that this session began with. In a job: the innermost `with`, else its own.
+    In order: the one given; the innermost `with context:` here; the one that
+    AZJOBS_CONTEXT names (not in jobs); this session's choice; the saved default
+    that this session first fell back to. In a job: the one given, the innermost
+    block, the job's own.
 
     Raises:
         NotSignedIn: there is none.
-        ContextNotFound: none has that name.
-        AmbiguousContext: only another thread or task is inside a `with context:`.
+        ContextNotFound: none has that name, or the one that AZJOBS_CONTEXT holds.
+        AmbiguousContext: none was given, and another thread or task is inside `with context:`.
         ContextRequired: this is a job without a context.
         ContextNotGranted: this is a job that was not granted it.
     """
@@ -56,55 +57,61 @@ def resolve_context(az_context: Context | str | None = None) -> Context:
     found = current_value(here)
     if found is None:
         raise ContextRequired if _is_bare_job(here) else NotSignedIn
-    if here.grants is None and innermost() is None:
-        _stay(here)
     return Context(found)
 
 
 def current_value(here: Local) -> ContextValue | None:
-    """Return the current context of this process, or None.
-
-    Raises:
-        AmbiguousContext: only another thread or task is inside a `with context:`.
-        ContextNotFound: AZJOBS_CONTEXT names none.
-    """
+    """Return the current context of this process, or None; raises as `resolve_context` but for NotSignedIn."""
     entered = innermost()
-    if entered is not None:
-        return here.grants.check(entered) if here.grants is not None else entered
-    refuse_if_ambiguous()
-    state = here.session.load()
+    if entered is None:
+        refuse_if_ambiguous()
     if here.grants is not None:
-        return state.choice or here.grants.own
-    return _named_by_variable(here, state) or rules.current(here.profile.load(), state)
+        return _current_of_job(here, here.grants, entered)
+    if entered is not None:
+        return entered
+    profile, state = here.profile.load(), here.session.load()
+    if not state.is_closed and (name := os.environ.get(CONTEXT_VARIABLE, "").strip()):
+        return _of_variable(rules.available(profile, state), name)
+    if here.identity is not None:
+        state = _settle(here, profile, state)
+    return rules.current(profile, state)
 
 
-def _named_by_variable(here: Local, state: SessionState) -> ContextValue | None:
-    """What is named for a whole process; a command inside a job has the job's context whatever it says."""
-    name = os.environ.get(CONTEXT_VARIABLE, "").strip()
-    if not name or state.is_closed:
-        return None
-    found = rules.find(_available(here), name)
+def _of_variable(contexts: tuple[ContextValue, ...], name: str) -> ContextValue:
+    found = rules.find(contexts, name)
     if found is None:
-        raise ContextNotFound(f"{CONTEXT_VARIABLE} names {name}, and there is none. Type: azjobs context get")
+        there = ", ".join(context.name for context in contexts) or "none; type: azjobs account connect"
+        raise ContextNotFound(f"{CONTEXT_VARIABLE} names the context {name}, which does not exist. There are: {there}")
     return found
 
 
-def _stay(here: Local) -> None:
-    """Stay with the default that this session acts in, and say so once when another session makes another one."""
-    if here.identity is None or os.environ.get(CONTEXT_VARIABLE, "").strip():
-        return
-    state, profile = here.session.load(), here.profile.load()
-    settled = rules.settle_default(profile, state)
-    if settled == state:
-        return
-    here.session.change(lambda now: rules.settle_default(profile, now))
-    if settled.told and settled.default is not None:
+def _settle(here: Local, profile: Profile, state: SessionState) -> SessionState:
+    """Let the session go on in the default that it first used, and tell it once when another one is saved."""
+    if rules.settled(profile, state) == state:
+        return state
+    try:
+        new = here.session.change(lambda now: rules.settled(profile, now))
+    except HomeUnusable:  # a full disk: what cannot be remembered must not keep anybody from looking
+        return rules.settled(profile, state)
+    if new.told is not None and new.told != state.told and new.default is not None:
         warnings.warn(
-            f"The saved default is {settled.told} now; this session goes on in {settled.default.name}. "
-            f"To follow, type: azjobs context select {shlex.quote(settled.told)}",
-            DefaultChanged,
-            stacklevel=2,
+            DefaultChanged(
+                f"The saved default context is now {new.told.name}; this session goes on in {new.default.name}. "
+                f"To follow, type: {_how_to_select(here, new.told.name)}"
+            ),
+            stacklevel=4,
         )
+    return new
+
+
+def _how_to_select(here: Local, name: str) -> str:
+    return f'azjobs.select_az_context("{name}")' if here.is_python else f'azjobs context select "{name}"'
+
+
+def _current_of_job(here: Local, grants: Grants, entered: ContextValue | None) -> ContextValue | None:
+    if entered is not None:
+        return grants.check(entered)
+    return here.session.load().choice or grants.own
 
 
 @overload
@@ -127,6 +134,8 @@ def get_az_context(name: str | None = None, *, list_available: bool = False) -> 
 
     Raises:
         ContextNotFound: none has that name.
+        AmbiguousContext: the current one was asked for, and another thread or task is inside `with context:`:
+            a command here would be refused likewise.
     """
     here = local()
     if list_available:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from azjobs.core.errors import HomeUnusable
 from azjobs.core.layout import Layout
+from azjobs.store.private import repair_folder
 
 HOME_VARIABLE = "AZJOBS_HOME"
 
@@ -26,10 +27,12 @@ def home_folder() -> Path:
 
 
 def open_home(folder: Path | None = None) -> Layout[Path]:
-    """Return the layout of the home, created with mode 0700 if it is missing.
+    """Return the layout of the home, created with mode 0700 if it is missing, closed if it is open to others.
+
+    The home itself may be a link; what is in it may not.
 
     Raises:
-        HomeUnusable: it cannot be created or written, is another user's, or is open to others.
+        HomeUnusable: it cannot be created or written, or is another user's.
     """
     home = folder or home_folder()
     try:
@@ -41,8 +44,7 @@ def open_home(folder: Path | None = None) -> Layout[Path]:
         raise HomeUnusable(f"The home folder {home} is not a folder. {_ELSEWHERE}")
     if facts.st_uid != os.geteuid():
         raise HomeUnusable(f"The home folder {home} belongs to another user. {_ELSEWHERE}")
-    if stat.S_IMODE(facts.st_mode) & 0o077:
-        raise HomeUnusable(f"The home folder {home} is open to other users. Type: chmod 700 {home}")
+    repair_folder(home, facts)
     if not os.access(home, os.W_OK | os.X_OK):
         raise HomeUnusable(f"The home folder {home} cannot be written. {_ELSEWHERE}")
     return Layout(home)

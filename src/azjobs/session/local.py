@@ -90,6 +90,11 @@ class Local:
         """The key of this session; "" when there is none."""
         return self.identity.key if self.identity is not None else ""
 
+    @property
+    def is_python(self) -> bool:
+        """Whether this is a program, not a command typed in a shell."""
+        return not _is_shell
+
     def require_session(self) -> SessionIdentity:
         """Return the session.
 
@@ -166,6 +171,8 @@ def _unlock_in_child() -> None:
     """A forked child is a session of its own, by its pid; what was chosen so far goes with it."""
     global _lock  # noqa: PLW0603 - another thread may have held it
     _lock = threading.RLock()
+    for memory in _memories.values():
+        memory.unlock()
 
 
 os.register_at_fork(after_in_child=_unlock_in_child)

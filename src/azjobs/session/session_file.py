@@ -6,6 +6,7 @@ A session's file is removed when its leader has ended: whoever makes a new one l
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from azjobs.core.layout import Layout
 from azjobs.core.profile import FORMAT, SessionState
 from azjobs.process.identity import is_running
 from azjobs.session.identity import SessionIdentity, named
+from azjobs.store.private import make_private_folder
 from azjobs.store.whole_file import WholeFile
 
 JOB_PREFIX = "job-"  # of the session inside a command's job
@@ -44,6 +46,11 @@ class MemorySession:
 
     def __init__(self, state: SessionState | None = None) -> None:
         self._state = state or SessionState()
+        self.unlock()
+
+    def unlock(self) -> None:
+        """Begin with a free lock: in a forked child, whose parent's other threads may have held it."""
+        self._lock = threading.RLock()
 
     def load(self) -> SessionState:
         """Return it."""
@@ -51,8 +58,9 @@ class MemorySession:
 
     def change(self, decide: Callable[[SessionState], SessionState]) -> SessionState:
         """Replace it by what `decide` makes of it."""
-        self._state = decide(self._state)
-        return self._state
+        with self._lock:
+            self._state = decide(self._state)
+            return self._state
 
 
 class NoSession:
@@ -90,7 +98,7 @@ class FileSession:
 
     def change(self, decide: Callable[[SessionState], SessionState]) -> SessionState:
         """Replace it by what `decide` makes of it; raises HomeUnusable as `load`."""
-        self._layout.sessions_folder.mkdir(mode=0o700, exist_ok=True)
+        make_private_folder(self._layout.sessions_folder)
         if not self._file.path.exists():
             remove_ended(self._layout)
         return self._file.change(decide)

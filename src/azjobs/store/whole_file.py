@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from binascii import crc32
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,10 @@ from typing import Generic, TypeVar
 import msgspec
 
 from azjobs.core.errors import HomeUnusable, StoreTooNew
+from azjobs.store.private import open_private
+
+LOCK_DEADLINE_S = 30.0  # guess: a change takes milliseconds, but a busy disk may keep a hundred writers for seconds
+LOCK_RETRY_S = 0.005  # guess: about as long as a change takes
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -45,7 +50,8 @@ class WholeFile(Generic[T]):
             StoreTooNew: a newer version of azjobs wrote it.
         """
         try:
-            data = self.path.read_bytes()
+            with os.fdopen(open_private(self.path), "rb") as file:
+                data = file.read()
         except FileNotFoundError:
             return self._empty
         except OSError as error:
@@ -72,6 +78,7 @@ class WholeFile(Generic[T]):
             old = self.load()
             new = decide(old)
             if new != old or not self.path.exists():
+                _remove_leftovers(self.path)
                 save_whole(self.path, msgspec.json.format(msgspec.json.encode(new), indent=2) + b"\n")
             return new
 
@@ -107,6 +114,15 @@ def save_whole(path: Path, data: bytes) -> None:
         raise HomeUnusable(f"{path} cannot be written: {error.strerror}; nothing was changed.") from error
 
 
+def _remove_leftovers(path: Path) -> None:
+    """Remove what writers left that were killed: whoever holds the lock is the only one that writes now."""
+    begin = f".{path.name}."
+    with contextlib.suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(begin) and entry.name[len(begin) :].isdecimal():
+                os.unlink(entry.path)  # noqa: PTH108 - scandir gives names
+
+
 def _sync_folder(folder: Path) -> None:
     fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -120,9 +136,9 @@ def _locked(path: Path) -> Iterator[None]:
     """Hold the lock beside a file; the lock file stays, since removing it would let two hold "the" lock."""
     lock = path.with_name(f"{path.name}.lock")
     try:
-        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise HomeUnusable(f"{lock} cannot be opened: {error.strerror}; nothing was changed.") from error
+        fd = open_private(lock, os.O_RDWR | os.O_CREAT)
+    except FileNotFoundError as error:
+        raise HomeUnusable(f"{lock} cannot be made: {error.strerror}; nothing was changed.") from error
     try:
         _take(fd, lock)
         yield
@@ -131,7 +147,34 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _take(fd: int, lock: Path) -> None:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-    except OSError as error:
-        raise HomeUnusable(f"{lock} cannot be locked: {error.strerror}. Set AZJOBS_HOME to a local disk.") from error
+    deadline_at = time.monotonic() + LOCK_DEADLINE_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError as error:
+            if time.monotonic() > deadline_at:
+                raise HomeUnusable(_stuck(fd, lock)) from error
+        except OSError as error:
+            said = f"{lock} cannot be locked: {error.strerror}. Set AZJOBS_HOME to a local disk."
+            raise HomeUnusable(said) from error
+        time.sleep(LOCK_RETRY_S)
+
+
+def _stuck(fd: int, lock: Path) -> str:
+    pid = _holder(os.fstat(fd).st_ino)
+    holder = f"process {pid}" if pid else "another process"
+    return (
+        f"{lock} has been held by {holder} for more than {LOCK_DEADLINE_S:g} seconds; nothing was changed. "
+        "Let it go on, or end it, and try again."
+    )
+
+
+def _holder(inode: int) -> str:
+    """Return the pid that holds the flock of a file; "" where the system does not tell [proc_locks(5)]."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+            words = line.split()  # 1: FLOCK ADVISORY WRITE <pid> <device>:<inode> 0 EOF; a waiter has "->"
+            if words[1:2] == ["FLOCK"] and words[5].rpartition(":")[2] == str(inode):
+                return words[4]
+    return ""
