@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -55,7 +56,7 @@ def without(signed_in: Shell, tmp_path: Path) -> Without:
 
     def patch(*checks: str) -> Shell:
         folder = tmp_path / "patch"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / "sitecustomize.py").write_text(PATCH.format(checks=checks))
         signed_in.environment["PYTHONPATH"] = str(folder)
         home = signed_in.home
@@ -99,19 +100,40 @@ def test_without_the_check_of_the_subscription_a_write_lands_in_another_one(
     assert [r["subscription_id"] for r in arrived(home.cloud)] == [other]
 
 
-def test_without_the_check_of_the_tenant_a_token_of_another_one_is_sent(
+def give_tokens_of(home: Home, shell: Shell, **other: str) -> None:
+    """From now on the sign-in's source gives tokens of somebody else, as a tool that was signed in again would."""
+    (home.folder / "simulator" / "endpoint.json").write_text(json.dumps({**home.endpoint, **other}))
+    assert shell("azjobs daemon stop").code == 0
+
+
+def test_without_the_checks_of_tenant_and_account_a_token_of_another_tenant_is_sent(
     without: Without, home: Home, signed_in: Shell
 ) -> None:
-    """The sign-in's source has begun to give tokens of another tenant: with the check nothing arrives."""
+    """Each of the two is enough to stop it."""
     path = PATH.format(home.endpoint["subscription_id"])
     other = home.add_principal("Fabrikam", subscriptions=1)
     told = {"tenant_id": other["tenant"], "client_id": other["client"], "client_secret": other["secret"]}
-    (home.folder / "simulator" / "endpoint.json").write_text(json.dumps({**home.endpoint, **told}))
-    assert signed_in("azjobs daemon stop").code == 0
+    give_tokens_of(home, signed_in, **told)
+    assert write(signed_in, path).code == REFUSED
+    assert write(without("_check_account"), path).code == REFUSED
+    assert not arrived(home.cloud)
+    write(without("_check_account", "_check_tenant"), path)
+    assert {r["tenant_id"] for r in arrived(home.cloud)} == {other["tenant"]}
+
+
+def test_without_the_check_of_the_account_another_one_of_the_same_tenant_writes(
+    without: Without, home: Home, signed_in: Shell
+) -> None:
+    """It has the right to: only the object id tells that it is not who signed in."""
+    end = home.endpoint
+    other = {"tenant_id": end["tenant_id"], "client_id": str(uuid4()), "secret": "another~secret"}
+    home.cloud.directory(principals=[{**other, "rights": {f"/subscriptions/{end['subscription_id']}": "Owner"}}])
+    give_tokens_of(home, signed_in, client_id=other["client_id"], client_secret=other["secret"])
+    path = PATH.format(end["subscription_id"])
     assert write(signed_in, path).code == REFUSED
     assert not arrived(home.cloud)
-    write(without("_check_tenant"), path)
-    assert {r["tenant_id"] for r in arrived(home.cloud)} == {other["tenant"]}
+    assert write(without("_check_account"), path).code == 0
+    assert [r["client_id"] for r in arrived(home.cloud)] == [other["client_id"]]
 
 
 def test_without_the_check_of_the_host_a_token_is_sent_to_an_impostor(
