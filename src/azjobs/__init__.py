@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from azjobs.core.version import VERSION as __version__  # noqa: N811 - the name every package has
     from azjobs.process.progress import write_progress
     from azjobs.session.access_tokens import AccessToken, get_az_access_token
+    from azjobs.session.accounts.signing_in import connect_az_account
+    from azjobs.session.accounts.signing_out import disconnect_az_account
     from azjobs.session.autosave import (
         AutosaveSetting,
         disable_az_context_autosave,
@@ -88,8 +90,6 @@ if TYPE_CHECKING:
     from azjobs.session.protections import add_az_protection, get_az_protection, remove_az_protection
     from azjobs.session.receiving import Received, receive_job
     from azjobs.session.setting_contexts import set_az_context
-    from azjobs.session.signing_in import connect_az_account
-    from azjobs.session.signing_out import disconnect_az_account
     from azjobs.session.starting import start_job
     from azjobs.session.tracking import track
     from azjobs.session.values import Unopened
@@ -164,8 +164,8 @@ _HOMES = {
     "azjobs.session.plans": ("Detached",),
     "azjobs.session.protections": ("add_az_protection", "get_az_protection", "remove_az_protection"),
     "azjobs.session.receiving": ("Received", "receive_job"),
-    "azjobs.session.signing_in": ("connect_az_account",),
-    "azjobs.session.signing_out": ("disconnect_az_account",),
+    "azjobs.session.accounts.signing_in": ("connect_az_account",),
+    "azjobs.session.accounts.signing_out": ("disconnect_az_account",),
     "azjobs.session.starting": ("start_job",),
     "azjobs.session.tracking": ("track",),
     "azjobs.session.keeping_contexts": ("clear_az_context", "remove_az_context", "rename_az_context"),

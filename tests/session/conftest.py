@@ -66,7 +66,7 @@ def live(living: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
 @pytest.fixture
 def signed_in(live: Home) -> Home:
     """Signed in to its embedded cloud, where time passes at once and nobody is told to wait."""
-    from azjobs.session.signing_in import connect_az_account  # noqa: PLC0415 - only for those who need it
+    from azjobs.session.accounts.signing_in import connect_az_account  # noqa: PLC0415 - only for those who need it
 
     connect_az_account(environment="AzureSimulator")
     live.cloud.time("at-once")

@@ -8,7 +8,7 @@ import pytest
 
 from azjobs.core.context import AZURE_CLOUD, Environment
 from azjobs.core.errors import InvalidInput
-from azjobs.session.network import Network, network_of
+from azjobs.session.accounts.network import Network, network_of
 
 SIMULATOR = Environment("AzureSimulator", "https://localhost:1", "https://localhost:1", is_simulator=True)
 

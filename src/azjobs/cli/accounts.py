@@ -12,8 +12,8 @@ from azjobs.core.context import ContextValue
 from azjobs.core.errors import InvalidInput, SignInWarning
 from azjobs.core.profile import MOST_CONTEXTS
 from azjobs.core.secret import Credential, SecureString
-from azjobs.session import signing_in, signing_out
-from azjobs.session.asked import Asked
+from azjobs.session.accounts import signing_in, signing_out
+from azjobs.session.accounts.asked import Asked
 
 
 def connect_az_account(  # noqa: PLR0913 - the ways to sign in

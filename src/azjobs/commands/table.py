@@ -66,6 +66,7 @@ _VM = "azjobs.commands.virtual_machines"
 _ACTIONS = "azjobs.commands.machine_actions"
 _GROUP = "azjobs.commands.resource_groups"
 _JOBS = "azjobs.session.job_list"
+_ACCOUNTS = "azjobs.session.accounts"
 _CONTEXTS = "azjobs.session.contexts"
 _KEEPING = "azjobs.session.keeping_contexts"
 _ENVIRONMENTS = "azjobs.session.environments"
@@ -112,11 +113,11 @@ COMMANDS: tuple[Command, ...] = (
     _cmdlet(
         CONTEXTS,
         "Connect-AzAccount",
-        "azjobs.session.signing_in",
+        f"{_ACCOUNTS}.signing_in",
         "Sign in.",
         aliases=("Login-AzAccount", "Add-AzAccount"),
     ),
-    _cmdlet(CONTEXTS, "Disconnect-AzAccount", "azjobs.session.signing_out", "Sign out.", aliases=("Logout-AzAccount",)),
+    _cmdlet(CONTEXTS, "Disconnect-AzAccount", f"{_ACCOUNTS}.signing_out", "Sign out.", aliases=("Logout-AzAccount",)),
     _cmdlet(CONTEXTS, "Get-AzContext", _CONTEXTS, "List contexts; the current one is marked.", is_read=True),
     _cmdlet(CONTEXTS, "Select-AzContext", _CONTEXTS, "Make a context the current one."),
     _cmdlet(

@@ -12,7 +12,7 @@ from azjobs.core import profile as profile_rules
 from azjobs.core.context import ContextValue, Environment
 from azjobs.core.errors import InvalidInput, Refused
 from azjobs.core.profile import Profile, SessionState
-from azjobs.session import clouds
+from azjobs.session.accounts import clouds
 from azjobs.session.autosave import is_autosave_on
 from azjobs.session.context import Context
 from azjobs.session.contexts import Scope, current_value, get_az_context
@@ -94,7 +94,7 @@ def import_az_context(
     if not is_saved:
         here.require_session()
     for text in reading.warnings:
-        from azjobs.session.looking_around import warn  # noqa: PLC0415 - few files need one
+        from azjobs.session.accounts.looking_around import warn  # noqa: PLC0415 - few files need one
 
         warn(text)
     if not reading.contexts:

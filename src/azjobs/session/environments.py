@@ -14,7 +14,7 @@ from azjobs.core import environments as rules
 from azjobs.core.context import BUILT_IN_ENVIRONMENTS, ContextValue, Environment
 from azjobs.core.errors import EnvironmentNotFound, InvalidInput, Refused
 from azjobs.core.profile import Profile
-from azjobs.session import clouds
+from azjobs.session.accounts import clouds
 from azjobs.session.local import Local, local
 
 METADATA_VARIABLE = "ARM_CLOUD_METADATA_URL"  # the variable of Azure PowerShell and of Terraform

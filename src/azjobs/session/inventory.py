@@ -16,10 +16,10 @@ from azjobs.core.context import Tenant as Place
 from azjobs.core.errors import AzJobsError, InvalidInput, ResourceNotFound
 from azjobs.core.models import Subscription, Tenant
 from azjobs.core.wire import Read, Result
+from azjobs.session.accounts.looking_around import at_once, read_tenants, warn
 from azjobs.session.context import Context
 from azjobs.session.contexts import resolve_context
 from azjobs.session.local import Local, local
-from azjobs.session.looking_around import at_once, read_tenants, warn
 
 
 @overload

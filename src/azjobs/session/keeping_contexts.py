@@ -152,7 +152,7 @@ def forget(here: Local, gone: Iterable[ContextValue]) -> None:
         is_last = keeping.is_last(_all(here), context)
         _remove(here, [context])
         if is_last:
-            from azjobs.session.looking_around import warn  # noqa: PLC0415 - the last context is removed rarely
+            from azjobs.session.accounts.looking_around import warn  # noqa: PLC0415 - the last context is removed rarely
 
             _sign_out(here, [context])
             warn(

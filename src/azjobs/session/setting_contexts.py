@@ -66,7 +66,7 @@ def set_az_context(
 def _find(here: Local, subscription: str, tenant: str) -> ContextValue:
     found = _of_account(here, subscription, tenant)
     if found is None and here.grants is None:
-        from azjobs.session.signing_in import discover  # noqa: PLC0415 - asks Azure, and only here
+        from azjobs.session.accounts.signing_in import discover  # noqa: PLC0415 - asks Azure, and only here
 
         discover(here)
         found = _of_account(here, subscription, tenant)

@@ -23,7 +23,7 @@ from azjobs.core.claims import account_of, parse_claims, tenant_of
 from azjobs.core.context import Account, AccountType, Environment
 from azjobs.core.errors import CannotSend, InvalidInput, SignInFailed
 from azjobs.core.secret import SecureString
-from azjobs.session.asked import TokenCredential, Way
+from azjobs.session.accounts.asked import TokenCredential, Way
 from azjobs.session.environment import import_path, sendable_environment
 
 KINDS = "Give a credential of azure-identity, an object with get_token, or a function that makes one."

@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from azjobs.core.context import BUILT_IN_ENVIRONMENTS, Account, AccountType, Environment
 from azjobs.core.errors import InvalidInput
 from azjobs.core.secret import SecureString
-from azjobs.session.asked import Asked, Way
-from azjobs.session.credential_objects import in_own_process
+from azjobs.session.accounts.asked import Asked, Way
+from azjobs.session.accounts.credential_objects import in_own_process
 
 GIVE_THE_SOURCE = (
     "A federated token itself is not taken, since it expires in minutes: give its source, by federated_token_file= "

@@ -18,8 +18,8 @@ from azjobs.core.claims import account_of, parse_claims, tenant_of
 from azjobs.core.context import Account, AccountType, Environment
 from azjobs.core.errors import InvalidInput, SignInFailed
 from azjobs.core.secret import Credential, SecureString
-from azjobs.session import clouds
-from azjobs.session.asked import Asked, Way
+from azjobs.session.accounts import clouds
+from azjobs.session.accounts.asked import Asked, Way
 from azjobs.session.local import Local
 from azjobs.session.named_secret import NamedSecret
 
@@ -32,7 +32,7 @@ _ONE_TENANT = "An application signs in to one tenant: give tenant=, its id or a 
 
 
 def find(here: Local, asked: Asked) -> Way:
-    """Return the way that was asked for, but for those that another tool has (`session.adopting`).
+    """Return the way that was asked for, but for those that another tool has (`session.accounts.adopting`).
 
     Raises:
         InvalidInput: it was not said, or does not fit together.
@@ -50,25 +50,25 @@ def find(here: Local, asked: Asked) -> Way:
     if asked.certificate_path:
         return _certificate(cloud, asked)
     if asked.federated_token is not None or asked.federated_token_file or asked.federated_from:
-        from azjobs.session import federated_sources  # noqa: PLC0415 - few sign in so
+        from azjobs.session.accounts import federated_sources  # noqa: PLC0415 - few sign in so
 
         return federated_sources.find(cloud, asked)
     if asked.access_token is not None:
         return _access_token(cloud, asked, asked.access_token)
     if asked.identity and os.environ.get(WORKLOAD_FILE):
-        from azjobs.session import federated_sources  # noqa: PLC0415 - as above
+        from azjobs.session.accounts import federated_sources  # noqa: PLC0415 - as above
 
         workload = {"federated_token_file": os.environ[WORKLOAD_FILE], "application_id": asked.account_id}
         return federated_sources.find(cloud, replace(asked, **workload))
     if asked.identity or asked.credential is not None:
-        from azjobs.session import credential_objects  # noqa: PLC0415 - few sign in so
+        from azjobs.session.accounts import credential_objects  # noqa: PLC0415 - few sign in so
 
         if asked.credential is None:
             return credential_objects.managed_identity(cloud, asked.account_id, asked.tenant)
         return credential_objects.way_of(cloud, asked.credential, asked.tenant)
     if is_simulator and not (asked.account_id or asked.use_device_authentication or asked.claims_challenge):
         return _demo(here, cloud, endpoint)
-    from azjobs.session import interactive  # noqa: PLC0415 - MSAL is heavy
+    from azjobs.session.accounts import interactive  # noqa: PLC0415 - MSAL is heavy
 
     return interactive.ask_person(cloud, asked)
 

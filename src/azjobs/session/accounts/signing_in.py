@@ -14,13 +14,13 @@ from azjobs.core.context import AccountType, ContextKey, ContextValue
 from azjobs.core.errors import AzJobsError, InvalidInput, NotSignedIn, Refused
 from azjobs.core.profile import MOST_CONTEXTS, Profile, SessionState
 from azjobs.core.secret import Credential, SecureString
-from azjobs.session import ways
-from azjobs.session.asked import Asked, FederatedFrom, Source, TokenCredential
+from azjobs.session.accounts import ways
+from azjobs.session.accounts.asked import Asked, FederatedFrom, Source, TokenCredential
+from azjobs.session.accounts.looking_around import USER, Visit, at_once, read_contexts, read_tenants, warn
 from azjobs.session.autosave import is_autosave_on
 from azjobs.session.context import Context
 from azjobs.session.contexts import Scope, current_value
 from azjobs.session.local import Local, local
-from azjobs.session.looking_around import USER, Visit, at_once, read_contexts, read_tenants, warn
 
 Pick = Callable[[Sequence[ContextValue], ContextValue], ContextValue]
 
@@ -109,7 +109,7 @@ def connect_az_account(  # noqa: PLR0913 - the ways to sign in, all by name
         SignInWarning: a tenant was left out, the subscription is disabled, or a secret lies in a file.
     """
     if isinstance(federated_token, str | SecureString):
-        from azjobs.session.federated_sources import GIVE_THE_SOURCE  # noqa: PLC0415 - few sign in so
+        from azjobs.session.accounts.federated_sources import GIVE_THE_SOURCE  # noqa: PLC0415 - few sign in so
 
         raise InvalidInput(GIVE_THE_SOURCE)
     asked = Asked(
@@ -196,7 +196,7 @@ def _visit(here: Local, keeping: Keeping, *, is_object: bool) -> Visit:
 
 
 def _take_over(here: Local, asked: Asked, keeping: Keeping, pick: Pick | None) -> Context:
-    from azjobs.session import adopting  # noqa: PLC0415 - reads other tools' files, and only here
+    from azjobs.session.accounts import adopting  # noqa: PLC0415 - reads other tools' files, and only here
 
     seen = adopting.find(here, asked)
     visit = _visit(here, keeping, is_object=False)

@@ -22,11 +22,11 @@ import msgspec
 from azjobs.core.context import Account, AccountType, ContextValue, Environment, SignInKey, Subscription, Tenant
 from azjobs.core.errors import InvalidInput, NotSignedIn, SignInFailed
 from azjobs.core.wire import SignedIn
-from azjobs.session import clouds
-from azjobs.session.asked import Asked, Way
-from azjobs.session.credential_objects import in_own_process
+from azjobs.session.accounts import clouds
+from azjobs.session.accounts.asked import Asked, Way
+from azjobs.session.accounts.credential_objects import in_own_process
+from azjobs.session.accounts.looking_around import Visit, at_once, warn
 from azjobs.session.local import Local
-from azjobs.session.looking_around import Visit, at_once, warn
 
 PROCESS_TIMEOUT_S = 30  # guess: az takes 1 s, pwsh 3 s, on a busy machine many times as long
 _TYPES = {

@@ -11,8 +11,8 @@ from binascii import Error
 from azjobs.core.context import Account, AccountType, Environment, SignInKey
 from azjobs.core.errors import InvalidInput, SignInFailed
 from azjobs.core.signin import SignIn
-from azjobs.session.asked import Asked, Way
-from azjobs.session.network import network_of
+from azjobs.session.accounts.asked import Asked, Way
+from azjobs.session.accounts.network import network_of
 
 NO_BROWSER = (
     "Say how to sign in: no browser can be opened here. Add --use-device-authentication (in Python: "

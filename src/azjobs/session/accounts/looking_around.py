@@ -18,9 +18,9 @@ from azjobs.core.context import AccountType, ContextValue, SignInKey, Subscripti
 from azjobs.core.errors import AzJobsError, NotSignedIn, SignInWarning
 from azjobs.core.signin import SignIn
 from azjobs.core.wire import DropSignIn, Ok, PutSignIn, Read, Result, SignedIn
-from azjobs.session.asked import Way
+from azjobs.session.accounts.asked import Way
+from azjobs.session.accounts.network import network_of
 from azjobs.session.local import Local
-from azjobs.session.network import network_of
 
 USER = "user"
 MOST_AT_ONCE = 16  # guess: 40 tenants in three rounds, without being taken for a flood
