@@ -86,7 +86,7 @@ def test_a_tenant_that_wants_a_second_factor_is_left_out_with_what_to_type(
     shell.environment["BROWSER"] = str(make_browser(tmp_path, home.endpoint["ca_file"]))
     done = shell(f"azjobs account connect {SIMULATOR} --account-id {bea.username} --scope Process")
     assert done.code == 0, done
-    assert "Warning: Tenant Strict" in done.err
+    assert "Tenant Strict" in done.err
     assert f"To sign in there, type: azjobs account connect --tenant {bea.tenants['Strict']}" in done.err
     assert shell("azjobs context get --list-available --output json --query '[].name'").json == ["H"]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -110,8 +112,9 @@ def drop(entra: Entra, tenant: str) -> None:
 def restart(home: Home) -> None:
     """As after a restart of the machine: nothing of the home runs any more, but for the cloud."""
     local_module.close_all()
-    home.kill("keeper.py")
+    os.kill(home.process("keeper.py"), signal.SIGSTOP)  # each of the two starts the other one again
     home.kill("_main.daemon")
+    home.kill("keeper.py")
     deadline_at = time.monotonic() + DEADLINE_S
     while any("_main.daemon" in line or "keeper" in line for line in home.pids().values()):
         assert time.monotonic() < deadline_at, home.pids()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal
 
 from azjobs.cli.job_json import context_json
 from azjobs.cli.picking import picker
 from azjobs.cli.shell import Shell
 from azjobs.core.context import ContextValue
-from azjobs.core.errors import InvalidInput, SignInWarning
+from azjobs.core.errors import InvalidInput
 from azjobs.core.profile import MOST_CONTEXTS
 from azjobs.core.secret import Credential, SecureString
 from azjobs.session.accounts import signing_in, signing_out
@@ -104,13 +103,7 @@ def connect_az_account(  # noqa: PLR0913 - the ways to sign in
     )
     most = 0 if skip_context_population else max_context_population
     keeping = signing_in.Keeping(context_name, force, most, scope, allow_unencrypted_storage)
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always", SignInWarning)
-        try:
-            context = signing_in.sign_in(asked, keeping, picker(shell))
-        finally:
-            for one in heard:
-                shell.say(f"Warning: {one.message}")
+    context = signing_in.sign_in(asked, keeping, picker(shell))
     shell.say(signed_in(context.value))
     _show(shell, context_json(context.value))
     return 0

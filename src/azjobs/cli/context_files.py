@@ -6,7 +6,6 @@ from typing import Literal
 
 from azjobs.cli.contexts import context_row, context_rows_table
 from azjobs.cli.shell import Shell
-from azjobs.cli.warned import saying_warnings
 from azjobs.session import context_files, contexts
 
 
@@ -36,8 +35,7 @@ def import_az_context(shell: Shell, path: str, *, scope: Literal["Process", "Cur
         path: The file.
         scope: CurrentUser: save them, and the file's default as the default; Process: for this session only.
     """
-    with saying_warnings(shell):
-        found = context_files.import_az_context(path, scope=scope)
+    found = context_files.import_az_context(path, scope=scope)
     shell.say(f"Imported {_count(len(found))}. For those not signed in yet, type: azjobs account connect")
     current = contexts.get_az_context()
     shell.show([context_row(one.value, current) for one in found], context_rows_table)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 from azjobs.cli.confirmation import Declined
 from azjobs.cli.contexts import context_row, context_rows_table
 from azjobs.cli.shell import Shell
-from azjobs.cli.warned import saying_warnings
 from azjobs.core import keeping
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import ConfirmationRequired
@@ -31,8 +30,7 @@ def rename_az_context(
         force: Take the new name from another context, which is removed.
         pass_thru: Show the renamed context.
     """
-    with saying_warnings(shell):
-        renamed = keeping_contexts.rename_az_context(source_name, target_name, force=force, pass_thru=True)
+    renamed = keeping_contexts.rename_az_context(source_name, target_name, force=force, pass_thru=True)
     assert renamed is not None  # pass_thru says so
     return _show(shell, renamed, is_wanted=pass_thru)
 
@@ -56,8 +54,7 @@ def remove_az_context(shell: Shell, name: ContextName, *, force: bool = False, p
     if (is_current or is_default) and not force:
         what = "the current one" if is_current else "the default"
         _confirm(shell, f"Remove context {context.name}, {what}? [y/N]")
-    with saying_warnings(shell):
-        removed = keeping_contexts.remove_az_context(name, pass_thru=True)
+    removed = keeping_contexts.remove_az_context(name, pass_thru=True)
     assert removed is not None  # pass_thru says so
     return _show(shell, removed, is_wanted=pass_thru)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from azjobs.cli.job_json import context_json
 from azjobs.cli.shell import Shell
 from azjobs.cli.tables import Column, layout
-from azjobs.cli.warned import saying_warnings
 from azjobs.core.context import ContextValue
 from azjobs.session import autosave, contexts, setting_contexts
 from azjobs.session.context import Context
@@ -76,10 +75,9 @@ def set_az_context(
         force: Take that name from another context, which is removed.
         scope: CurrentUser: make it the saved default of new sessions too.
     """
-    with saying_warnings(shell):
-        chosen = setting_contexts.set_az_context(
-            subscription, tenant=tenant, context=context, name=name, force=force, scope=scope
-        )
+    chosen = setting_contexts.set_az_context(
+        subscription, tenant=tenant, context=context, name=name, force=force, scope=scope
+    )
     return _chosen(shell, chosen)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from azjobs.cli.shell import Shell
 from azjobs.cli.tables import Column, layout
-from azjobs.cli.warned import saying_warnings
 from azjobs.core.context import Environment
 from azjobs.session import environments
 
@@ -105,17 +104,16 @@ def set_az_environment(  # noqa: PLR0913 - as above
         ca_file: A file with a certificate authority to trust for these hosts only.
         force: Remove the contexts that use it, and sign them out.
     """
-    with saying_warnings(shell):
-        changed = environments.set_az_environment(
-            name,
-            resource_manager_url=resource_manager_url,
-            active_directory_authority=active_directory_authority,
-            audience=audience,
-            endpoints=endpoints,
-            arm_endpoint=arm_endpoint,
-            ca_file=ca_file,
-            force=force,
-        )
+    changed = environments.set_az_environment(
+        name,
+        resource_manager_url=resource_manager_url,
+        active_directory_authority=active_directory_authority,
+        audience=audience,
+        endpoints=endpoints,
+        arm_endpoint=arm_endpoint,
+        ca_file=ca_file,
+        force=force,
+    )
     shell.show(_json(changed), _table)
     return 0
 
@@ -128,8 +126,7 @@ def remove_az_environment(shell: Shell, name: str, *, force: bool = False) -> in
         name: Its name.
         force: Remove the contexts that use it, too, and sign them out.
     """
-    with saying_warnings(shell):
-        removed = environments.remove_az_environment(name, force=force)
+    removed = environments.remove_az_environment(name, force=force)
     shell.say(f"Removed environment {removed.name}.")
     return 0
 

@@ -56,7 +56,7 @@ def resolve_context(az_context: Context | str | None = None) -> Context:
         raise InvalidInput(f"az_context takes a context or its name, not {type(az_context).__name__}.")
     found = current_value(here)
     if found is None:
-        raise ContextRequired if _is_bare_job(here) else NotSignedIn
+        raise _no_context(here)
     return Context(found)
 
 
@@ -182,6 +182,16 @@ def choose(here: Local, chosen: ContextValue, scope: Scope) -> Context:
             return Context(chosen)
     here.session.change(lambda state: replace(state, choice=chosen))
     return Context(chosen)
+
+
+def _no_context(here: Local) -> Exception:
+    if _is_bare_job(here):
+        return ContextRequired()
+    names = [context.name for context in _available(here)]
+    if not names:
+        return NotSignedIn()
+    some = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    return NotSignedIn(f"No context is current. Type: azjobs context select NAME, with one of: {some}")
 
 
 def _is_bare_job(here: Local) -> bool:
