@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import azjobs as az
+from azjobs.core.errors import ContextNotGranted
+from azjobs.session.local import Grants
 from terminal import Home
 
 LIMIT_S = 20.0
@@ -230,3 +232,16 @@ def test_a_jobs_key_opens_nothing_after_its_end(two: tuple[az.Context, az.Contex
     stolen = az.start_job(key).result(LIMIT_S)
     with pytest.raises(az.Refused, match="This job has ended"):
         Client(local().layout, None, stolen).open()
+
+
+def test_of_two_grants_of_one_context_the_one_with_the_same_sign_in_is_taken(make_context: Any) -> None:
+    """A saved sign-in and this session's own may be of different rights; one that is not there gives what there is."""
+    saved, own = make_context("One"), make_context("One", scope="py:1")
+    assert saved.key == own.key
+    for contexts in ((saved, own), (own, saved)):
+        grants = Grants(own=None, contexts=contexts, autosave=False, key="")
+        assert grants.check(own) is own
+        assert grants.check(saved) is saved
+        assert grants.check(make_context("One", scope="py:2")) is contexts[0]
+        with pytest.raises(ContextNotGranted):
+            grants.check(make_context("Two"))

@@ -29,12 +29,22 @@ if TYPE_CHECKING:
 LOG_NAME = "keeper.log"
 START_TIMEOUT_S = 10.0  # a guess: a hundred times what a start takes
 
-#: Secrets that azure-identity and Terraform read from the environment [azure-identity EnvironmentCredential]:
-#: a submit hands them to the keeper, the daemon never looks for them here.
+#: Secrets that azure-identity, Terraform and pipelines read from the environment [azure-identity
+#: EnvironmentCredential; docs.github.com, "OpenID Connect reference"; learn.microsoft.com, "Predefined variables"]:
+#: a submit or a sign-in hands them to the keeper, the daemon never looks for them here.
 SECRET_NAMES = frozenset(
-    {"AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "ARM_CLIENT_SECRET"}
+    {
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "ARM_CLIENT_SECRET",
+        "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+        "AZURE_CLIENT_SECRET",
+        "AZURE_PASSWORD",
+        "SYSTEM_ACCESSTOKEN",
+    }
 )
-_IDENTITY_NAMES = frozenset({"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_TOKEN_CREDENTIALS"})
+#: How a host's managed identity is reached: such a sign-in runs in a credential process, which is told them.
+HOST_NAMES = frozenset({"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET"})
+_PROXY_NAMES = frozenset({"http_proxy", "https_proxy", "all_proxy"})  # a password may be in their address
 _SESSION_NAMES = frozenset({"AZJOBS_SESSION"})  # a daemon belongs to no session
 
 
@@ -45,10 +55,14 @@ def daemon_command(home: Path) -> list[str]:
 
 def daemon_environment(environment: Mapping[str, str], home: Path) -> dict[str, str]:
     """Return the daemon's environment: `environment` without secrets and without what belongs to one shell."""
-    left_out = SECRET_NAMES | _SESSION_NAMES | frozenset(NAMES)
+    left_out = SECRET_NAMES | HOST_NAMES | _SESSION_NAMES | frozenset(NAMES)
     if environment.get("IDENTITY_ENDPOINT", "").endswith(IDENTITY_PATH):  # started from within a job
-        left_out |= _IDENTITY_NAMES
-    kept = {name: value for name, value in environment.items() if name not in left_out}
+        left_out |= {"AZURE_TOKEN_CREDENTIALS"}
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name not in left_out and not (name.lower() in _PROXY_NAMES and "@" in value)
+    }
     return kept | {"AZJOBS_HOME": str(home)}
 
 

@@ -40,15 +40,15 @@ class Grants:
         self.key = key
 
     def check(self, context: ContextValue) -> ContextValue:
-        """Return the granted copy of a context.
+        """Return the granted copy of a context; of two the one that uses the same sign-in, as the daemon chooses.
 
         Raises:
             ContextNotGranted: it is none of them.
         """
-        granted = next((other for other in self.contexts if other.key == context.key), None)
-        if granted is None:
+        granted = [other for other in self.contexts if other.key == context.key]
+        if not granted:
             raise ContextNotGranted(f"The job was not granted the context {context.name} when it was submitted.")
-        return granted
+        return next((other for other in granted if other.scope == context.scope), granted[0])
 
 
 class Local:

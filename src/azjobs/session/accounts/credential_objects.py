@@ -112,13 +112,9 @@ def _is_credential(value: object) -> bool:
 def _told_by_token(cloud: Environment, credential: Any, tenant: str) -> Way:
     """One token is fetched here: it proves the credential, and tells whose it is."""
     name = type(credential).__name__
-    try:
-        found = credential.get_token(cloud.scope, **({"tenant_id": tenant} if tenant else {}))
-        token = _awaited(found) if inspect.isawaitable(found) else found
-        claims = parse_claims(token.token)
-    except Exception as error:  # noqa: BLE001 - a credential is other people's code
-        text = str(getattr(error, "message", error)).strip().partition("\n")[0]
-        raise SignInFailed(f"The {name} gives no token: {text.rstrip('.')}. Nothing was saved.") from None
+    claims = _claims_told(credential, cloud.scope, tenant)
+    if isinstance(claims, str):  # raised here: beneath, the frames of its code may show its secrets
+        raise SignInFailed(f"The {name} gives no token: {claims}. Nothing was saved.")
     account = account_of(claims) or Account(
         str(getattr(credential, "_client_id", "") or name), AccountType.ACCESS_TOKEN
     )
@@ -126,6 +122,16 @@ def _told_by_token(cloud: Environment, credential: Any, tenant: str) -> Way:
     if not found_tenant:
         raise InvalidInput(f"The token of the {name} does not tell its tenant: give tenant=.")
     return Way("", cloud, account, found_tenant)
+
+
+def _claims_told(credential: Any, scope: str, tenant: str) -> dict[str, Any] | str:
+    """Return the claims of a token, or why there is none. The token stays in this frame, which is left whole."""
+    try:
+        found = credential.get_token(scope, **({"tenant_id": tenant} if tenant else {}))
+        token = _awaited(found) if inspect.isawaitable(found) else found
+        return parse_claims(token.token)
+    except Exception as error:  # noqa: BLE001 - a credential is other people's code
+        return str(getattr(error, "message", error)).strip().partition("\n")[0].rstrip(".")
 
 
 def _awaited(found: Any) -> Any:

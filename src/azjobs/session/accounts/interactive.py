@@ -39,8 +39,10 @@ def ask_person(cloud: Environment, asked: Asked) -> Way:
     network = network_of(cloud)
     key = SignInKey(cloud.name.lower(), "", asked.tenant)
     sign_in = SignIn(key, KIND, cloud, proxy=network.proxy, no_proxy=network.no_proxy, ca_file=network.ca_file)
-    secrets = {name: secret.reveal() for name, secret in network.secrets.items()}
-    attempt = Interaction(sign_in, secrets, timeout_s=TIMEOUT_S)
+    # No local variable: a traceback that shows those must not show a proxy's password.
+    attempt = Interaction(
+        sign_in, {name: secret.reveal() for name, secret in network.secrets.items()}, timeout_s=TIMEOUT_S
+    )
     try:
         if asked.use_device_authentication:
             person = attempt.by_device_code(_say, claims=claims)

@@ -40,21 +40,27 @@ def network_of(cloud: Environment, variables: Mapping[str, str] | None = None) -
     if cloud.is_simulator:
         return Network()
     variables = os.environ if variables is None else variables
-    bundle = _bundle(variables)
-    name, proxy = _first(variables, PROXIES)
-    if not proxy:
+    found = {name: variables[name] for name in (*EXEMPTIONS, *BUNDLES) if name in variables}
+    name, proxy = _proxy(variables)
+    del variables  # a traceback that shows local variables must not show a proxy's password
+    bundle = _bundle(*_first(found, BUNDLES))
+    address = proxy.reveal  # called where it is needed, and kept nowhere
+    if not len(proxy):
         return Network(ca_file=bundle)
-    no_proxy = _first(variables, EXEMPTIONS)[1]
-    address = proxy if "://" in proxy else f"http://{proxy}"
-    if not _is_address(address):
+    if not _is_address(address()):
         raise InvalidInput(f"{name} is no address of a proxy, as http://host:port.")
-    if "@" in urlsplit(address).netloc:
-        return Network("", no_proxy, bundle, {PROXY: SecureString(address)})
-    return Network(address, no_proxy, bundle)
+    no_proxy = _first(found, EXEMPTIONS)[1]
+    if "@" in urlsplit(address()).netloc:
+        return Network("", no_proxy, bundle, {PROXY: proxy})
+    return Network(address(), no_proxy, bundle)
 
 
-def _bundle(variables: Mapping[str, str]) -> str:
-    name, text = _first(variables, BUNDLES)
+def _proxy(variables: Mapping[str, str]) -> tuple[str, SecureString]:
+    name, text = _first(variables, PROXIES)
+    return name, SecureString(text if "://" in text or not text else f"http://{text}")
+
+
+def _bundle(name: str, text: str) -> str:
     if not text:
         return ""
     path = Path(text).expanduser().absolute()
