@@ -125,6 +125,7 @@ def test_a_damaged_file_is_copied_and_does_not_stop_the_daemon(
     """The log names file and copy; it is as if nothing were saved."""
     file = tmp_path / "sign-ins.json"
     file.write_text('{"entries": {"a": "hunter2')
+    file.chmod(0o600)
     assert run(Safe(file, keyring=none).load) == {}
     assert "was copied to" in caplog.text
     assert "hunter2" not in caplog.text
