@@ -15,7 +15,9 @@ from azure.core.exceptions import ServiceRequestError
 from msgspec.structs import replace
 
 from azjobs.azure.broker import TokenBroker
+from azjobs.azure.credentials import build
 from azjobs.azure.refusals import SignInUnavailable
+from azjobs.azure.user_credential import UserCache
 from azjobs.core.claims import parse_claims, tenant_of
 from azjobs.core.errors import SignInFailed
 from azjobs.core.signin import SignIn
@@ -374,3 +376,70 @@ def test_each_state_of_an_application_has_its_own_sentence(cloud: Any, more: dic
     assert words in str(problem)
     assert "AADSTS" in str(problem)
     assert "old-secret" not in str(problem)
+
+
+class WaitingCredential:
+    """Gives no token before it is let go."""
+
+    def __init__(self) -> None:
+        self.may_go_on = threading.Event()
+
+    def get_token(self, *scopes: str, claims: str | None = None, **kwargs: Any) -> AccessToken:
+        """As azure-core defines it."""
+        self.may_go_on.wait(60)
+        return AccessToken("late", int(time.time()) + 3600)
+
+
+def in_tenants(sign_in: SignIn, account: str, count: int) -> list[SignIn]:
+    keys = [replace(sign_in.key, account=account, tenant=f"{account}-{n}") for n in range(count)]
+    return [replace(sign_in, key=key) for key in keys]
+
+
+def test_an_account_that_hangs_in_many_tenants_keeps_no_other_account_waiting(cloud: Any) -> None:
+    """A hundred of its questions hold a few threads; another account has its token meanwhile."""
+    hanging = WaitingCredential()
+
+    def build_one(sign_in: SignIn, secrets: Mapping[str, str]) -> Any:
+        return hanging if sign_in.key.account == "hanging" else build(sign_in, secrets)
+
+    async def work(broker: TokenBroker) -> Any:
+        waiting = [asyncio.ensure_future(asker(cloud, s)(broker)) for s in in_tenants(cloud.sign_in, "hanging", 100)]
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(20):
+                return await asker(cloud)(broker)
+        finally:
+            hanging.may_go_on.set()
+            await asyncio.gather(*waiting)
+
+    assert using(work, build=build_one).token
+
+
+def test_a_credential_that_takes_long_to_be_built_keeps_nobody_waiting(cloud: Any) -> None:
+    """As one whose certificate lies on a disk that does not answer: the event loop goes on."""
+    slow = threading.Event()
+    (late,) = in_tenants(cloud.sign_in, "slow", 1)
+
+    def build_one(sign_in: SignIn, secrets: Mapping[str, str]) -> Any:
+        if sign_in.key.account == "slow":
+            assert slow.wait(20), "the loop stood still meanwhile"
+        return build(cloud.sign_in, secrets)
+
+    async def work(broker: TokenBroker) -> tuple[Any, Any]:
+        waiting = asyncio.ensure_future(asker(cloud, late)(broker))
+        await asyncio.sleep(0)
+        other = await asker(cloud)(broker)
+        slow.set()
+        return other, await waiting
+
+    assert all(token.token for token in using(work, build=build_one))
+
+
+def test_a_persons_cache_can_be_taken_while_a_fetch_waits_for_an_answer() -> None:
+    """What is handed back to the keeper waits for no sign-in service."""
+    cache = UserCache("{}")
+    with cache.lock:
+        taker = threading.Thread(target=cache.take, daemon=True)
+        taker.start()
+        taker.join(10)
+        assert not taker.is_alive()

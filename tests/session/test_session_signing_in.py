@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azjobs.session.asked import Asked
+from azjobs.session.looking_around import Visit
 
 import azjobs as az
+from azjobs.core.context import Environment, SignInKey
+from azjobs.core.secret import SecureString
+from azjobs.core.signin import SignIn
+from azjobs.core.wire import DropSignIn, GetToken, Ok, PutSignIn, SignedIn, Token
 from azjobs.session import local as local_module
+from azjobs.session import ways
 from terminal import Home
 
 STAGING = "22222222-2222-4222-8222-222222222222"
@@ -190,3 +198,78 @@ def test_a_credential_object_that_gives_no_token_is_told_with_its_reason(quiet_h
 
     with pytest.raises(az.SignInFailed, match=r"The Broken gives no token: no network today\. Nothing was saved\."):
         az.connect_az_account(credential=Broken())
+
+
+def sign_in_of(home: Home) -> SignIn:
+    end = home.endpoint
+    cloud = Environment("Elsewhere", end["url"], end["authority_url"], ca_file=end["ca_file"])
+    ids = {"tenant_id": end["tenant_id"], "client_id": end["client_id"]}
+    key = SignInKey("elsewhere", end["client_id"], end["tenant_id"])
+    return SignIn(key, "ClientSecretCredential", cloud, ids, ("client_secret",))
+
+
+def test_a_wrong_secret_is_refused_while_the_right_one_is_being_tried(live: Home, secret: az.Credential) -> None:
+    """Each of several sign-ins of one account is tried with its own secret, never answered with another's token."""
+    sign_in, client = sign_in_of(live), local_module.local().client
+
+    def put(text: str) -> bool:
+        try:
+            client.ask(PutSignIn(0, sign_in, {"client_secret": SecureString(text)}, "user"), SignedIn)
+        except az.SignInFailed:
+            return False
+        return True
+
+    secrets = [secret.password.reveal(), *(f"wrong-{n}" for n in range(7))]
+    with ThreadPoolExecutor(len(secrets)) as pool:
+        assert list(pool.map(put, secrets)) == [True, *[False] * 7]
+    client.ask(DropSignIn(0, sign_in.key), Ok)
+
+
+def test_an_attempt_that_fails_leaves_the_sign_in_that_another_process_has_made_meanwhile(
+    live: Home, secret: az.Credential
+) -> None:
+    """What is undone is what nobody uses: the other process has saved its contexts in between."""
+    here = local_module.local()
+    az.disconnect_az_account()
+    failing = Visit(here, "user", is_saved=True)
+    asked = Asked(environment="AzureSimulator")
+    failing.put(ways.find(here, asked))
+    context = az.connect_az_account(environment="AzureSimulator")
+    failing.undo()
+    assert context.credential.get_token().token
+
+
+def test_who_is_interrupted_while_signing_in_leaves_no_sign_in(live: Home, secret: az.Credential) -> None:
+    """The daemon may have kept it already when Ctrl-C comes: it is forgotten all the same."""
+    here = local_module.local()
+    az.disconnect_az_account()
+    visit = Visit(here, "user", is_saved=True)
+    way = ways.find(here, Asked(environment="AzureSimulator"))
+    ask = here.client.ask
+
+    def interrupted(*request: Any, **more: Any) -> Any:
+        ask(*request, **more)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(here.client, "ask", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            visit.put(way)
+    visit.undo()
+    with pytest.raises(az.NotSignedIn):
+        ask(GetToken(0, way.bare("user")), Token)
+
+
+def test_signing_out_that_does_not_succeed_can_be_asked_for_again(live: Home, secret: az.Credential) -> None:
+    """Where the daemon cannot be told, the contexts are still there, and so the account can still be named."""
+    here = local_module.local()
+
+    def gone(*_: Any, **__: Any) -> Any:
+        raise az.DaemonUnavailable("It is gone.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(here.client, "ask", gone)
+        with pytest.raises(az.DaemonUnavailable):
+            az.disconnect_az_account()
+    assert az.disconnect_az_account().id == secret.username
+    assert az.get_az_context() is None

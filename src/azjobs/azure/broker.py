@@ -26,7 +26,10 @@ from azjobs.core.context import SignInKey
 from azjobs.core.errors import SignInFailed
 from azjobs.core.signin import SignIn
 
-THREADS = 16  # guess: sign-ins of different accounts do not wait for each other, even where some hang
+THREADS = 64  # guess: a dozen accounts may hang at once, and the others still go on
+#: Of these threads for one account. A person's tenants wait for one cache, and a credential that hangs is asked for
+#: every scope and tenant: neither may take the threads of the others.
+OF_ACCOUNT = 4
 # MSAL hands out its own cached token until five minutes before the end: asking it earlier brings nothing new.
 LONGEST_MARGIN_S = 290.0
 MARGIN_SHARE = 0.1  # guess: of a short token's life
@@ -89,6 +92,7 @@ class TokenBroker:
         self._throttled: dict[_Known, tuple[float, SignInUnavailable]] = {}  # until when, and what was said
         self._kept: dict[_CacheKey, _Kept] = {}
         self._fetches: dict[_CacheKey, asyncio.Task[Token]] = {}
+        self._turns: dict[tuple[str, str], asyncio.Semaphore] = {}  # by environment and account
 
     async def fetch(
         self,
@@ -175,14 +179,11 @@ class TokenBroker:
         until, said = self._throttled.get(known, (0.0, None))
         if said is not None and self._clock() < until:
             raise SignInUnavailable(str(said), delay_s=until - self._clock())
-        credential = self._credentials.get(known)
-        if credential is None:
-            credential = ask.build(ask.sign_in, await ask.secrets())
-            if self._is_wanted(ask.key):
-                self._credentials[known] = credential
         scope, claims = ask.key[3:]
         loop = asyncio.get_running_loop()
-        answer, heard = await loop.run_in_executor(self._pool, _get_token, credential, scope, claims)
+        async with self._turn(ask.sign_in.key):
+            credential = self._credentials.get(known) or await self._built(ask)
+            answer, heard = await loop.run_in_executor(self._pool, _get_token, credential, scope, claims)
         await ask.on_fetched()
         if isinstance(answer, AccessToken):
             return Token(answer.token, float(answer.expires_on))
@@ -192,6 +193,18 @@ class TokenBroker:
         elif failure.delay_s > 0:
             self._throttled[known] = (self._clock() + failure.delay_s, failure)
         raise failure
+
+    def _turn(self, key: SignInKey) -> asyncio.Semaphore:
+        return self._turns.setdefault((key.environment, key.account), asyncio.Semaphore(OF_ACCOUNT))
+
+    async def _built(self, ask: _Ask) -> Credential:
+        """In a thread: a certificate may lie on a disk that does not answer."""
+        secrets = await ask.secrets()
+        loop = asyncio.get_running_loop()
+        credential = await loop.run_in_executor(self._pool, ask.build, ask.sign_in, secrets)
+        if not self._is_wanted(ask.key):
+            return credential
+        return self._credentials.setdefault(ask.key[:3], credential)  # another scope's may have been built meanwhile
 
     def _is_wanted(self, key: _CacheKey) -> bool:
         """Whether the fetch that runs is still the one for its key, and the sign-in was not forgotten meanwhile."""

@@ -54,9 +54,11 @@ class UserCache:
         return bool(self.msal.has_state_changed)
 
     def take(self) -> str:
-        """Return the whole cache as text, which holds refresh tokens; from here on it counts as unchanged."""
-        with self.lock:
-            return str(self.msal.serialize())
+        """Return the whole cache as text, which holds refresh tokens; from here on it counts as unchanged.
+
+        MSAL has a lock of its own for that: nobody waits here for a fetch that is under way.
+        """
+        return str(self.msal.serialize())
 
     def mark_changed(self) -> None:
         """What was taken could not be kept."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from msgspec.structs import replace
 
@@ -77,7 +78,9 @@ class SignIns:
             sign_in = replace(sign_in, secret_names=names)
             secrets = {name: secrets[name] for name in names if name in secrets}
         held = HeldSignIn(sign_in, secrets, scope)
-        trial = f"{scope}?"  # apart from the one in use, which stays if this one is refused
+        # Apart from the one in use, which stays if this one is refused, and from others that are tried just now: their
+        # secrets are not these.
+        trial = f"{scope}?{uuid4()}"
         try:
             token = await self._fetch(held, sign_in.environment.scope, owner=trial, cache=cache)
         finally:
@@ -86,15 +89,15 @@ class SignIns:
 
     async def drop(self, scope: str, key: SignInKey) -> None:
         """Forget a sign-in; with the last one of a person, their tokens."""
-        held = self._held.pop((scope, key), None) or self._derived.pop((scope, key), None)
+        self._held.pop((scope, key), None)
+        self._derived.pop((scope, key), None)
         self._dropped.add((scope, key))
         self._broker.forget(key, scope)
-        await self._safe.drop(_safe_name(scope, key))
-        if held is not None and held.sign_in.kind == USER:
-            await self._drop_person(scope, key)
         await self._vault.drop_sign_in(scope, key)
         self._store.drop_sign_in(scope, key)
         self._store.commit()
+        await self._drop_person(scope, key)  # the files last: what fails there can be asked for once more
+        await self._safe.drop(_safe_name(scope, key))
 
     def scopes(self) -> set[str]:
         """The scopes that have sign-ins."""

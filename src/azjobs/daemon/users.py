@@ -30,6 +30,7 @@ class Users:
         self._vault = vault
         self._safe = safe
         self._caches: dict[str, UserCache] = {}
+        self._keeping = asyncio.Lock()  # keeper and safe are told in the order in which it happened
 
     async def load(self, saved: Mapping[str, Mapping[str, str]]) -> None:
         """Take over what the safe and the keeper hold; the keeper's is the newer one."""
@@ -53,13 +54,7 @@ class Users:
             HomeUnusable: it cannot be saved; it is held all the same.
         """
         self._caches[name] = cache
-        text = await asyncio.to_thread(cache.take)
-        await self._vault.put_user(name, text)
-        if not is_saved:
-            return False
-        was_saved = f"users:{name}" in self._safe
-        is_in_file = await self._safe.put(f"users:{name}", {TOKEN_CACHE: text}, may_be_in_file=True)
-        return is_in_file and not was_saved
+        return await self._keep(name, cache, is_saved=is_saved)
 
     async def write_back(self, name: str) -> None:
         """Hand a changed cache back: Entra may have given another refresh token in place of the one used."""
@@ -67,7 +62,7 @@ class Users:
         if cache is None or not cache.has_changed:
             return
         try:
-            await self.put(name, cache, is_saved=f"users:{name}" in self._safe)
+            await self._keep(name, cache, is_saved=f"users:{name}" in self._safe)
         except (HomeUnusable, KeeperError, OSError) as error:  # the token that was fetched is good all the same
             cache.mark_changed()
             log.warning("Renewed tokens are not kept yet: %s", error)
@@ -75,5 +70,18 @@ class Users:
     async def drop(self, name: str) -> None:
         """Forget a person."""
         self._caches.pop(name, None)
-        await self._safe.drop(f"users:{name}")
-        await self._vault.drop_user(name)
+        async with self._keeping:
+            await self._vault.drop_user(name)
+            await self._safe.drop(f"users:{name}")
+
+    async def _keep(self, name: str, cache: UserCache, *, is_saved: bool) -> bool:
+        async with self._keeping:
+            if self._caches.get(name) is not cache:  # signed out, or in again, meanwhile: nothing of it may come back
+                return False
+            text = await asyncio.to_thread(cache.take)
+            await self._vault.put_user(name, text)
+            if not is_saved:
+                return False
+            was_saved = f"users:{name}" in self._safe
+            is_in_file = await self._safe.put(f"users:{name}", {TOKEN_CACHE: text}, may_be_in_file=True)
+            return is_in_file and not was_saved

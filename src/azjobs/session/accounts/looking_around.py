@@ -38,8 +38,7 @@ class Visit:
         self.owner = owner
         self._is_saved = is_saved
         self._may_be_unencrypted = may_be_unencrypted
-        contexts = here.profile.load().contexts if owner == USER else here.session.load().contexts
-        self._known = {context.sign_in_key for context in contexts}
+        self._known = self._used()
         self._put: list[SignInKey] = []
 
     def put(self, way: Way) -> tuple[Way, SignedIn]:
@@ -57,9 +56,10 @@ class Visit:
         return settled, signed_in
 
     def undo(self) -> None:
-        """Forget what this attempt put, but for sign-ins that were there before."""
-        for key in self._put:
-            if key not in self._known:
+        """Forget what this attempt put, but for sign-ins that were there before, or that another process uses by now."""
+        used = self._known | self._used()
+        for key in dict.fromkeys(self._put):
+            if key not in used:
                 self._drop(key)
 
     def look_around(self, way: Way, *, in_all_tenants: bool) -> tuple[Way, list[ContextValue]]:
@@ -123,11 +123,16 @@ class Visit:
             no_proxy=network.no_proxy,
             ca_file=network.ca_file,
         )
+        self._put.append(way.key)  # before: who is interrupted while it is tried must find it again
         signed_in = self._here.client.ask(PutSignIn(0, sign_in, secrets, self.owner), SignedIn)
-        self._put.append(way.key)
         if signed_in.text:
             warn(signed_in.text)
         return signed_in
+
+    def _used(self) -> set[SignInKey]:
+        here = self._here
+        contexts = here.profile.load().contexts if self.owner == USER else here.session.load().contexts
+        return {context.sign_in_key for context in contexts}
 
     def _drop(self, key: SignInKey) -> None:
         self._here.client.ask(DropSignIn(0, key, self.owner), Ok)

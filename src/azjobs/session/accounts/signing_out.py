@@ -93,8 +93,9 @@ def _like(known: Iterable[ContextValue], context: ContextValue) -> list[ContextV
 
 
 def _forget(here: Local, gone: list[ContextValue]) -> None:
+    """The sign-ins first: while a context is left, what did not succeed can be asked for again."""
     keys = {c.sign_in_key for c in gone}
-    here.profile.change(lambda profile: rules.drop_sign_ins(profile, keys))
-    here.session.change(lambda state: rules.drop_session_sign_ins(state, keys))
     for key, owner in {(c.sign_in_key, c.scope) for c in gone}:
         here.client.ask(DropSignIn(0, key, owner), Ok)
+    here.profile.change(lambda profile: rules.drop_sign_ins(profile, keys))
+    here.session.change(lambda state: rules.drop_session_sign_ins(state, keys))
