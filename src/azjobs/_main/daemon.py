@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 from azjobs.core.errors import AzJobsError
-from azjobs.core.layout import Layout
 from azjobs.core.version import VERSION
 from azjobs.daemon.daemon import Daemon, listening_socket, protect
 from azjobs.keeper.channel import KeeperChannel
@@ -18,6 +17,7 @@ from azjobs.keeper.folder import hold_daemon_lock
 from azjobs.keeper.handover import Handover, take_handover
 from azjobs.keeper.launch import run_folder
 from azjobs.keeper.successor import start_successor
+from azjobs.store.stand_in import load_layout
 
 log = logging.getLogger("azjobs.daemon")
 
@@ -29,7 +29,7 @@ async def serve(home: Path, handover: Handover) -> int:
     keeper = await KeeperChannel.open(handover.keeper_fd)
     listening = listening_socket(handover.listen_fd)
     identity = listening_socket(handover.identity_fd) if handover.identity_fd is not None else None
-    daemon = Daemon(Layout(home), version=VERSION, keeper=keeper)
+    daemon = Daemon(load_layout(home), version=VERSION, keeper=keeper)
     gc.freeze()
     await daemon.run(listening, identity)
     if keeper.closed.done():

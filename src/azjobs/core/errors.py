@@ -169,6 +169,10 @@ class DaemonUnavailable(AzJobsError):
     """The daemon cannot be reached or started."""
 
 
+class HomeReadOnly(UserWarning):
+    """The home cannot be written; jobs and sign-ins of this session are kept elsewhere."""
+
+
 class ModeRepaired(UserWarning):
     """A file or folder of the home was open to other users, and was closed to them."""
 

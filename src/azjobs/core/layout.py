@@ -14,10 +14,15 @@ P = TypeVar("P", bound=PurePath)
 
 
 class Layout(Generic[P]):
-    """The names below one home folder."""
+    """The names below one home folder.
 
-    def __init__(self, home: P) -> None:
+    `saved`: where the saved profile is, if that is a home that cannot be written
+    and `home` stands in for it.
+    """
+
+    def __init__(self, home: P, saved: P | None = None) -> None:
         self.home = home
+        self.saved = home if saved is None else saved
 
     @property
     def store_file(self) -> P:
@@ -27,7 +32,7 @@ class Layout(Generic[P]):
     @property
     def profile_file(self) -> P:
         """Saved contexts, environments and settings: JSON without secrets."""
-        return self.home / "contexts.json"
+        return self.saved / "contexts.json"
 
     @property
     def safe_file(self) -> P:

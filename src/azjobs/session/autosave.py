@@ -73,7 +73,7 @@ def is_autosave_on(here: Local) -> bool:
 
 
 def _set(scope: Scope, *, is_on: bool) -> AutosaveSetting:
-    here = local()
+    here = local(may_stand_in=scope == "Process" and not is_on)
     if here.grants is not None:
         raise Refused("A job cannot change autosave: its contexts were granted when it was submitted.")
     if scope == "CurrentUser":

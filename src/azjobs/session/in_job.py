@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 from azjobs.core.context import ContextValue
-from azjobs.core.layout import Layout
 from azjobs.core.secret import Credential, SecureString
 from azjobs.session.context import Context
 from azjobs.session.local import Grants, enter_job
+from azjobs.store.stand_in import load_layout
 
 
 def prepare(runtime: dict[str, Any]) -> Runtime:
@@ -24,7 +24,7 @@ def prepare(runtime: dict[str, Any]) -> Runtime:
     contexts = msgspec.convert(runtime["grants"], tuple[ContextValue, ...])
     own = msgspec.convert(runtime["context"], ContextValue | None)
     grants = Grants(own=own, contexts=contexts, autosave=bool(runtime["autosave"]), key=str(runtime["job_key"]))
-    enter_job(Layout(Path(runtime["home"])), str(runtime["session"]), grants)
+    enter_job(load_layout(Path(runtime["home"])), str(runtime["session"]), grants)
     return Runtime(contexts, dict(runtime["secrets"]))
 
 

@@ -120,8 +120,8 @@ _is_shell = False
 _job: Local | None = None
 
 
-def local() -> Local:
-    """Return what this process is now.
+def local(*, may_stand_in: bool = False) -> Local:
+    """Return what this process is now; `may_stand_in`: what follows needs nothing saved, so a read-only home will do.
 
     Raises:
         HomeUnusable: its home folder cannot be used.
@@ -133,7 +133,7 @@ def local() -> Local:
         at = (home_folder(), identity.key if identity is not None else "")
         known = _known.get(at)
         if known is None:
-            layout = open_home(at[0])
+            layout = open_home(at[0], may_stand_in=may_stand_in)
             known = _known[at] = Local(layout, identity, _store(layout, identity))
         return known
 

@@ -63,7 +63,7 @@ def repair_folder(folder: Path, facts: os.stat_result) -> None:
     """Close a folder of the user's own to others, with a warning if it was open."""
     if stat.S_IMODE(facts.st_mode) & OTHERS:
         try:
-            folder.chmod(0o700)
+            folder.chmod(stat.S_IMODE(facts.st_mode) & 0o700)
         except OSError as error:
             said = f"{folder} is open to other users and cannot be closed: {error.strerror}. Type: chmod 700 {folder}"
             raise HomeUnusable(said) from error
@@ -76,7 +76,12 @@ def _make_private(fd: int, path: Path) -> None:
         raise HomeUnusable(f"{path} is not a file. Remove it and try again.")
     check_owner(path, facts)
     if stat.S_IMODE(facts.st_mode) & OTHERS:
-        os.fchmod(fd, 0o600)
+        try:
+            os.fchmod(fd, 0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS:  # nobody can change it there, for better or worse
+                raise HomeUnusable(f"{path} is open to other users and cannot be closed: {error.strerror}.") from error
+            return
         _warn(path, facts, 0o600)
 
 

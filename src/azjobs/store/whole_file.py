@@ -74,6 +74,8 @@ class WholeFile(Generic[T]):
         Raises:
             HomeUnusable, StoreTooNew: as `load`, or it cannot be written.
         """
+        if not os.access(self.path.parent, os.W_OK):
+            return self._unchanged(decide)
         with _locked(self.path):
             old = self.load()
             new = decide(old)
@@ -81,6 +83,13 @@ class WholeFile(Generic[T]):
                 _remove_leftovers(self.path)
                 save_whole(self.path, msgspec.json.format(msgspec.json.encode(new), indent=2) + b"\n")
             return new
+
+    def _unchanged(self, decide: Callable[[T], T]) -> T:
+        """In a folder that cannot be written, what changes nothing is let pass."""
+        old = self.load()
+        if decide(old) != old:
+            raise HomeUnusable(f"{self.path} cannot be written; nothing was changed. Use --scope Process.")
+        return old
 
     def _keep_copy(self, data: bytes) -> Path:
         """The name comes from the content: the same damage is copied once."""

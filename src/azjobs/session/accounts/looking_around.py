@@ -56,7 +56,7 @@ class Visit:
         return settled, signed_in
 
     def undo(self) -> None:
-        """Forget what this attempt put, but for sign-ins that were there before, or that another process uses by now."""
+        """Forget what this attempt put, but for what was there before, or is used by another process by now."""
         used = self._known | self._used()
         for key in dict.fromkeys(self._put):
             if key not in used:

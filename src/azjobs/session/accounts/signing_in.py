@@ -143,7 +143,7 @@ def sign_in(asked: Asked, keeping: Keeping, pick: Pick | None = None) -> Context
     Raises:
         AzJobsError: as there; nothing was saved.
     """
-    here = local()
+    here = local(may_stand_in=keeping.scope == "Process")
     _check(here, keeping)
     if asked.source is not None:
         return _take_over(here, asked, keeping, pick)
