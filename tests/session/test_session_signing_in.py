@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azjobs.session.asked import Asked
-from azjobs.session.looking_around import Visit
 
 import azjobs as az
 from azjobs.core.context import Environment, SignInKey
@@ -17,7 +15,9 @@ from azjobs.core.secret import SecureString
 from azjobs.core.signin import SignIn
 from azjobs.core.wire import DropSignIn, GetToken, Ok, PutSignIn, SignedIn, Token
 from azjobs.session import local as local_module
-from azjobs.session import ways
+from azjobs.session.accounts import ways
+from azjobs.session.accounts.asked import Asked
+from azjobs.session.accounts.looking_around import Visit
 from terminal import Home
 
 STAGING = "22222222-2222-4222-8222-222222222222"
