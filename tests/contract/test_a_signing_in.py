@@ -179,3 +179,16 @@ def test_a_person_whose_sign_in_was_withdrawn_is_told_and_signs_in_again(home: H
     home.cloud.token_lifetime(3600)
     assert shell(line).code == 0
     assert shell("azjobs resource-group get --output json").json == []
+
+
+def test_the_identity_of_an_app_service_signs_in_and_outlives_the_daemon(home: Home, shell: Shell) -> None:
+    """It is known by variables that the daemon does not have: a process of this interpreter asks for its tokens."""
+    end = home.endpoint
+    variables = {"IDENTITY_ENDPOINT": end["identity_endpoint"], "IDENTITY_HEADER": end["identity_header"]}
+    shell.environment |= variables
+    done = shell(f"azjobs account connect {SIMULATOR} --identity --scope Process")
+    assert done.code == 0, done
+    for name in variables:
+        del shell.environment[name]
+    assert shell("azjobs daemon stop").code == 0
+    assert shell("azjobs resource-group get --output json").json == []
