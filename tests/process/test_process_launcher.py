@@ -106,13 +106,14 @@ asyncio.run(main())
         pid, started = map(int, daemon.stdout.readline().split())
         jobs.append(RunningJob(tmp_path / f"{name}.journal", (pid, started), Future()))  # type: ignore[arg-type]
         jobs[-1].wait_for_text("running")
-    others = [
-        process.pid
-        for process in list_processes()
-        if process.parent == daemon.pid and process.pid != jobs[1].started[0]
-    ]
+
+    def of_daemon() -> list[int]:
+        found = [process.pid for process in list_processes() if process.parent == daemon.pid]
+        return [pid for pid in found if pid != jobs[1].started[0]]
+
+    wait_until(lambda: len(of_daemon()) == 2, "the warm parent, and the next standby")
+    others = of_daemon()
     spares = [pid for parent in others for pid in children_of(parent) if pid != jobs[0].started[0]]
-    assert len(others) == 2  # the warm parent, and the next standby
     assert len(spares) == 1
     daemon.kill()
     daemon.communicate()
