@@ -16,10 +16,9 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import unquote, urlsplit
-from uuid import UUID
 
 from azjobs.core.claims import object_id_of, parse_claims, tenant_of
-from azjobs.core.context import BUILT_IN_ENVIRONMENTS, ContextValue, Environment, host_of
+from azjobs.core.context import BUILT_IN_ENVIRONMENTS, ContextValue, Environment, host_of, is_guid
 from azjobs.core.errors import WrongTarget
 
 # Resource Manager takes tokens of the old service management API too, and the one tools ask for is not always its own
@@ -61,7 +60,7 @@ def check_read(url: str, context: ContextValue, token: str) -> None:
     _check_built_in(context.environment)
     check_host(url, context)
     claims = parse_claims(token)
-    if tenant_of(claims) and _is_id(context.tenant.id):
+    if tenant_of(claims) and is_guid(context.tenant.id):
         _check_tenant(claims, context)
     if object_id_of(claims):
         _check_account(claims, context)
@@ -185,14 +184,6 @@ def _audiences(environment: Environment) -> frozenset[str]:
     own = _plain(environment.audience or environment.resource_manager_url)
     other = EQUIVALENT_AUDIENCES.get(own)
     return frozenset({own} if other is None else {own, other, SERVICE_MANAGEMENT_ID})
-
-
-def _is_id(tenant: str) -> bool:
-    try:
-        UUID(tenant)
-    except ValueError:
-        return False
-    return True
 
 
 def _plain(address: str) -> str:

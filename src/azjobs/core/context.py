@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from itertools import chain, count
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import msgspec
 
@@ -108,6 +109,9 @@ class Subscription(msgspec.Struct, frozen=True, omit_defaults=True):
     state: str = "Enabled"
 
 
+USER_SCOPE = "user"  # of a context or sign-in that is saved
+
+
 class ContextKey(msgspec.Struct, frozen=True, order=True):
     """What makes two contexts the same one: never the name [azure-powershell, AzureRmProfile]."""
 
@@ -142,7 +146,7 @@ class ContextValue(msgspec.Struct, frozen=True, omit_defaults=True):
     tenant: Tenant
     environment: Environment
     subscription: Subscription | None = None
-    scope: str = "user"
+    scope: str = USER_SCOPE
     object_id: str = ""
 
     @property
@@ -183,6 +187,20 @@ def host_of(url: str) -> str:
     if parts.scheme != "https" or not parts.hostname or parts.username is not None:
         return ""
     return f"{parts.hostname.lower()}:{port}"
+
+
+def is_same(one: ContextValue, other: ContextValue | None) -> bool:
+    """Whether two are the same context with the same sign-in, whatever their names."""
+    return other is not None and (one.key, one.scope) == (other.key, other.scope)
+
+
+def is_guid(text: str) -> bool:
+    """Whether a text is an id as tenants, applications and subscriptions have it, and not a name."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def default_name(context: ContextValue, taken: frozenset[str] = frozenset()) -> str:

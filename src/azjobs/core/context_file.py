@@ -14,7 +14,16 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from azjobs.core.context import Account, AccountType, ContextValue, Environment, Subscription, Tenant, default_name
+from azjobs.core.context import (
+    USER_SCOPE,
+    Account,
+    AccountType,
+    ContextValue,
+    Environment,
+    Subscription,
+    Tenant,
+    default_name,
+)
 from azjobs.core.errors import InvalidInput
 
 KIND = "azjobs-contexts"
@@ -64,7 +73,7 @@ class Reading(msgspec.Struct, frozen=True):
 def format_file(contexts: Sequence[ContextValue], default: ContextValue | None) -> bytes:
     """Return the file of these contexts; whose sign-in each has is of this home only, and left out."""
     name = default.name if default is not None and any(one.key == default.key for one in contexts) else ""
-    content = ContextFile(KIND, FORMAT, name, tuple(replace(one, scope="user") for one in contexts))
+    content = ContextFile(KIND, FORMAT, name, tuple(replace(one, scope=USER_SCOPE) for one in contexts))
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 

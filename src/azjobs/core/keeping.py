@@ -11,13 +11,8 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from azjobs.core import profile as rules
-from azjobs.core.context import ContextValue
+from azjobs.core.context import ContextValue, is_same
 from azjobs.core.profile import Profile, SessionState
-
-
-def is_same(one: ContextValue, other: ContextValue | None) -> bool:
-    """Whether two are the same context with the same sign-in."""
-    return other is not None and (one.key, one.scope) == (other.key, other.scope)
 
 
 def is_default(profile: Profile, context: ContextValue) -> bool:

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import replace
 
-from azjobs.core.context import ContextValue, Environment, SignInKey, default_name
-from azjobs.core.errors import ContextNotFound, InvalidInput
+from azjobs.core.context import ContextValue, Environment, SignInKey, default_name, is_same
+from azjobs.core.errors import ContextNotFound, ContextNotGranted, InvalidInput
 from azjobs.core.protection import Protection
 
 FORMAT = 1  # raised when a file can no longer be read by the release before
@@ -78,7 +78,7 @@ def current(profile: Profile, state: SessionState) -> ContextValue | None:
     choice = state.choice or state.default
     if choice is None:
         return None if state.is_closed else find(profile.contexts, profile.default)
-    known = (c for c in available(profile, state) if c.key == choice.key and c.scope == choice.scope)
+    known = (c for c in available(profile, state) if is_same(c, choice))
     return next(known, choice)
 
 
@@ -92,8 +92,8 @@ def settled(profile: Profile, state: SessionState) -> SessionState:
     saved = find(profile.contexts, profile.default)
     if state.default is None:
         return replace(state, default=saved, told=None)
-    is_same = saved is None or (saved.key, saved.scope) == (state.default.key, state.default.scope)
-    return replace(state, told=None if is_same else saved)
+    is_other = saved is not None and not is_same(saved, state.default)
+    return replace(state, told=saved if is_other else None)
 
 
 def find(contexts: Iterable[ContextValue], name: str) -> ContextValue | None:
@@ -126,6 +126,24 @@ def require(contexts: Iterable[ContextValue], name: str) -> ContextValue:
     if found is None:
         raise ContextNotFound(f"No context {name}. Type: azjobs context get")
     return found
+
+
+def of_account(contexts: Iterable[ContextValue], context: ContextValue) -> list[ContextValue]:
+    """Return those of the same account in the same cloud, with sign-ins of the same owner."""
+    own = (context.account.id.lower(), context.environment.name.lower(), context.scope)
+    return [c for c in contexts if (c.account.id.lower(), c.environment.name.lower(), c.scope) == own]
+
+
+def granted(grants: Iterable[ContextValue], context: ContextValue) -> ContextValue:
+    """Return the granted copy of a context; of two the one that uses the same sign-in.
+
+    Raises:
+        ContextNotGranted: it is none of them.
+    """
+    found = [grant for grant in grants if grant.key == context.key]
+    if not found:
+        raise ContextNotGranted(f"The job was not granted the context {context.name} when it was submitted.")
+    return next((grant for grant in found if grant.scope == context.scope), found[0])
 
 
 def merged(

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 from urllib.parse import unquote, urlsplit
-from uuid import UUID
 
 import msgspec
 
@@ -64,15 +63,6 @@ class Protection(msgspec.Struct, frozen=True, omit_defaults=True):
         """What makes two of them the same; a subscription is one by its id, whatever it was called."""
         value = "" if self.kind is ProtectionKind.SUBSCRIPTION else self.value.lower()
         return self.kind.value, value, self.subscription_id.lower()
-
-
-def is_id(text: str) -> bool:
-    """Whether it is the id of a subscription, and not a name."""
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def check_protection(protection: Protection) -> Protection:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from azjobs.core.context import Account, ContextValue, SignInKey
+from azjobs.core.context import USER_SCOPE, Account, ContextValue, SignInKey
 from azjobs.core.errors import Fault
 from azjobs.core.job import Job
 from azjobs.core.plan import PlannedWrite
@@ -137,7 +137,7 @@ class PutSignIn(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
     seq: int
     sign_in: SignIn
     secrets: dict[str, SecureString] = {}
-    scope: str = "user"
+    scope: str = USER_SCOPE
 
 
 class DropSignIn(msgspec.Struct, tag=True, frozen=True):
@@ -145,7 +145,7 @@ class DropSignIn(msgspec.Struct, tag=True, frozen=True):
 
     seq: int
     key: SignInKey
-    scope: str = "user"
+    scope: str = USER_SCOPE
 
 
 class PutCredential(msgspec.Struct, tag=True, frozen=True):

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from azjobs.core.context import ContextValue
-from azjobs.core.errors import ContextNotGranted, Refused
+from azjobs.core.errors import Refused
 from azjobs.core.job import Job, ProcessWork
+from azjobs.core.profile import granted
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.server import Connection
 
@@ -51,10 +52,7 @@ class Rights:
         job = self.job_of(connection)
         if job is None:
             return context
-        grants = [grant for grant in (job.context, *job.grants) if grant is not None and grant.key == context.key]
-        if not grants:
-            raise ContextNotGranted(f"The job was not granted the context {context.name} when it was submitted.")
-        return next((grant for grant in grants if grant.scope == context.scope), grants[0])
+        return granted((one for one in (job.context, *job.grants) if one is not None), context)
 
     def as_granted(self, connection: Connection, submitted: Job) -> Job:
         """Return a job as it may be taken: one that a job submits is of its session, and has its grants.
@@ -76,8 +74,10 @@ class Rights:
             Refused: it would change others.
         """
         job = self.job_of(connection)
-        for other in others if job is not None else ():
-            if job is not None and other.session != job.session:
+        if job is None:
+            return
+        for other in others:
+            if other.session != job.session:
                 raise Refused(f"Job {other.id or other.uuid} is of another session; a job changes those of its own.")
 
 

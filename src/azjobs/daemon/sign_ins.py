@@ -18,7 +18,7 @@ from azjobs.azure.broker import Token, TokenBroker
 from azjobs.azure.guard import check_environment
 from azjobs.azure.route import Route, route_to
 from azjobs.azure.user_credential import UserCache, UserCredential
-from azjobs.core.context import ContextValue, SignInKey
+from azjobs.core.context import USER_SCOPE, ContextValue, SignInKey
 from azjobs.core.errors import NotSignedIn, SignInFailed, WrongTarget
 from azjobs.core.signin import SignIn
 from azjobs.daemon.credential_processes import ProcessCredential
@@ -27,7 +27,6 @@ from azjobs.daemon.users import TOKEN_CACHE, Users, person_of
 from azjobs.daemon.vault import HeldSignIn, Vault
 from azjobs.store.protocol import JobStore
 
-USER_SCOPE = "user"
 USER, PROCESS = "UserCredential", "ProcessCredential"  # the kinds that live here, not in azure-identity
 
 

@@ -69,13 +69,10 @@ def get_az_access_token(
 
 def _in_tenant(here: Local, context: ContextValue, tenant: str) -> ContextValue:
     """A person's tokens of another tenant come of the same sign-in; an application signs in to each."""
-    known = here.grants.contexts if here.grants else rules.available(here.profile.load(), here.session.load())
-    own = (context.account.id.lower(), context.environment.name.lower(), context.scope)
-    for other in known:
-        if (other.account.id.lower(), other.environment.name.lower(), other.scope) == own and rules.is_tenant(
-            other, tenant
-        ):
-            return other
+    there = (c for c in rules.of_account(here.available(), context) if rules.is_tenant(c, tenant))
+    known = next(there, None)
+    if known is not None:
+        return known
     if context.account.type is AccountType.USER and here.grants is None:
         return replace(context, name="", tenant=Tenant(tenant), subscription=None, object_id="")
     raise ContextNotFound(f"{context.account_label} has no context in tenant {tenant}. Type: azjobs account connect")

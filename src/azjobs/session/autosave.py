@@ -6,8 +6,8 @@ import msgspec
 from msgspec.structs import replace
 
 from azjobs.core import profile as rules
-from azjobs.core.errors import InvalidInput, Refused
-from azjobs.session.contexts import Scope
+from azjobs.core.errors import Refused
+from azjobs.session.contexts import Scope, check_scope
 from azjobs.session.local import Local, local
 
 
@@ -57,11 +57,10 @@ def get_az_context_autosave_setting(*, scope: Scope = "Process") -> AutosaveSett
         scope: "Process" for what holds in this session, "CurrentUser" for what new sessions begin with.
     """
     here = local()
+    check_scope(scope)
     setting = _setting(here)
     if scope == "Process":
         return setting
-    if scope != "CurrentUser":
-        raise InvalidInput(f"The scope is Process or CurrentUser, not {scope}.")
     return replace(setting, mode="CurrentUser" if here.profile.load().autosave else "Process")
 
 
@@ -76,13 +75,12 @@ def _set(scope: Scope, *, is_on: bool) -> AutosaveSetting:
     here = local(may_stand_in=scope == "Process" and not is_on)
     if here.grants is not None:
         raise Refused("A job cannot change autosave: its contexts were granted when it was submitted.")
+    check_scope(scope)
     if scope == "CurrentUser":
         here.profile.change(lambda profile: replace(profile, autosave=is_on))
         here.session.change(lambda state: replace(state, autosave=None))
-    elif scope == "Process":
-        here.session.change(lambda state: replace(state, autosave=is_on))
     else:
-        raise InvalidInput(f"The scope is Process or CurrentUser, not {scope}.")
+        here.session.change(lambda state: replace(state, autosave=is_on))
     return _setting(here)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
-from azjobs.core.context import Account, ContextValue, Environment, Subscription, Tenant
+from azjobs.core.context import Account, ContextValue, Environment, Subscription, Tenant, is_same
 from azjobs.session import blocks
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Context:
         """The same account, tenant, subscription, environment and sign-in, whatever the names."""
         if not isinstance(other, Context):
             return NotImplemented
-        return (self.value.key, self.value.scope) == (other.value.key, other.value.scope)
+        return is_same(self.value, other.value)
 
     def __hash__(self) -> int:
         return hash((self.value.key, self.value.scope))

@@ -9,13 +9,13 @@ from msgspec.structs import replace
 
 from azjobs.core import context_file as rules
 from azjobs.core import profile as profile_rules
-from azjobs.core.context import ContextValue, Environment
+from azjobs.core.context import USER_SCOPE, ContextValue, Environment
 from azjobs.core.errors import InvalidInput, Refused
 from azjobs.core.profile import Profile, SessionState
 from azjobs.session.accounts import clouds
 from azjobs.session.autosave import is_autosave_on
 from azjobs.session.context import Context
-from azjobs.session.contexts import Scope, current_value, get_az_context
+from azjobs.session.contexts import Scope, check_scope, current_value, get_az_context
 from azjobs.session.environments import embedded_environment
 from azjobs.session.local import Local, local
 
@@ -84,10 +84,10 @@ def import_az_context(
         SignInWarning: contexts were left out, or the file holds secrets.
     """
     here = local()
-    if here.grants is not None or here.session.load().is_closed:
+    if here.is_job:
         raise Refused("A job cannot import contexts: it has those that it was granted when it was submitted.")
-    if scope not in (None, "Process", "CurrentUser"):
-        raise InvalidInput(f"The scope is Process or CurrentUser, not {scope}.")
+    if scope is not None:
+        check_scope(scope)
     source = profile if profile is not None else path
     reading = _read(here, source)
     is_saved = scope == "CurrentUser" or (scope is None and is_autosave_on(here))
@@ -130,7 +130,7 @@ def _read(here: Local, source: str | os.PathLike[str] | Context) -> rules.Readin
 
 
 def _keep_saved(here: Local, reading: rules.Reading, scope: Scope | None) -> list[ContextValue]:
-    found = [replace(one, scope="user") for one in reading.contexts]
+    found = [replace(one, scope=USER_SCOPE) for one in reading.contexts]
     beside = here.session.load().contexts
 
     def change(profile: Profile) -> Profile:

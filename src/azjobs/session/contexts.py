@@ -51,7 +51,7 @@ def resolve_context(az_context: Context | str | None = None) -> Context:
     if isinstance(az_context, Context):
         return Context(here.grants.check(az_context.value)) if here.grants else az_context
     if isinstance(az_context, str):
-        return Context(rules.require(_available(here), az_context))
+        return Context(rules.require(here.available(), az_context))
     if az_context is not None:
         raise InvalidInput(f"az_context takes a context or its name, not {type(az_context).__name__}.")
     found = current_value(here)
@@ -139,10 +139,10 @@ def get_az_context(name: str | None = None, *, list_available: bool = False) -> 
     """
     here = local()
     if list_available:
-        contexts = _available(here)
+        contexts = here.available()
         return [Context(c) for c in contexts if name is None or c.name.lower() == name.lower()]
     if name is not None:
-        return Context(rules.require(_available(here), name))
+        return Context(rules.require(here.available(), name))
     found = current_value(here)
     return Context(found) if found is not None else None
 
@@ -168,14 +168,13 @@ def select_az_context(
     if isinstance(wanted, Context):
         chosen = here.grants.check(wanted.value) if here.grants else wanted.value
     else:
-        chosen = rules.require(_available(here), wanted)
+        chosen = rules.require(here.available(), wanted)
     return choose(here, chosen, scope)
 
 
 def choose(here: Local, chosen: ContextValue, scope: Scope) -> Context:
     """Make a context this session's choice, and the saved default as well where the scope says so."""
-    if scope not in ("Process", "CurrentUser"):
-        raise InvalidInput(f"The scope is Process or CurrentUser, not {scope}.")
+    check_scope(scope)
     if scope == "CurrentUser" and here.grants is None:
         here.profile.change(lambda profile: rules.save_default(profile, chosen))
         if here.identity is None:
@@ -184,10 +183,16 @@ def choose(here: Local, chosen: ContextValue, scope: Scope) -> Context:
     return Context(chosen)
 
 
+def check_scope(scope: str) -> None:
+    """Raise InvalidInput if it is neither of the two scopes."""
+    if scope not in ("Process", "CurrentUser"):
+        raise InvalidInput(f"The scope is Process or CurrentUser, not {scope}.")
+
+
 def _no_context(here: Local) -> Exception:
     if _is_bare_job(here):
         return ContextRequired()
-    names = [context.name for context in _available(here)]
+    names = [context.name for context in here.available()]
     if not names:
         return NotSignedIn()
     some = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
@@ -200,9 +205,3 @@ def _is_bare_job(here: Local) -> bool:
         return not here.grants.autosave
     state = here.session.load()
     return state.is_closed and state.autosave is False
-
-
-def _available(here: Local) -> tuple[ContextValue, ...]:
-    if here.grants is not None:
-        return here.grants.contexts
-    return rules.available(here.profile.load(), here.session.load())

@@ -198,7 +198,7 @@ def embedded_environment(here: Local) -> Environment | None:
 
 def _open() -> Local:
     here = local()
-    if here.grants is not None or here.session.load().is_closed:
+    if here.is_job:
         raise Refused("A job cannot change environments: it acts in the contexts that it was granted.")
     return here
 

@@ -60,9 +60,10 @@ def open_home(folder: Path | None = None, *, may_stand_in: bool = False) -> Layo
 
 def _stand_in(home: Path, said: str, *, may_make: bool) -> Layout[Path]:
     folder = stand_in_of(home)
-    if not may_make and not folder.is_dir():
+    is_new = not folder.is_dir()
+    if is_new and not may_make:
         raise HomeUnusable(f"{said} Or, for what need not be saved, type: azjobs account connect --scope Process")
-    if not folder.is_dir():
+    if is_new:
         warnings.warn(
             HomeReadOnly(
                 f"The home folder {home} cannot be written: jobs and sign-ins are kept in {folder}, "

@@ -15,8 +15,7 @@ from azjobs.core.context import AccountType, ContextValue
 from azjobs.core.context import Tenant as Place
 from azjobs.core.errors import AzJobsError, InvalidInput, ResourceNotFound
 from azjobs.core.models import Subscription, Tenant
-from azjobs.core.wire import Read, Result
-from azjobs.session.accounts.looking_around import at_once, read_tenants, warn
+from azjobs.session.accounts.looking_around import at_once, read_rows, read_tenants, warn
 from azjobs.session.context import Context
 from azjobs.session.contexts import resolve_context
 from azjobs.session.local import Local, local
@@ -107,12 +106,7 @@ def get_az_subscription(
 
 def _signed_in(here: Local, present: ContextValue) -> list[ContextValue]:
     """Return a context without a subscription for each tenant of the account's contexts, the present one's first."""
-    if here.grants is not None:
-        known = here.grants.contexts
-    else:
-        known = rules.available(here.profile.load(), here.session.load())
-    own = (present.account.id.lower(), present.environment.name.lower(), present.scope)
-    mine = [c for c in known if (c.account.id.lower(), c.environment.name.lower(), c.scope) == own]
+    mine = rules.of_account(here.available(), present)
     if here.grants is not None:  # a job has its contexts as they were granted
         return list({one.tenant.id.lower(): one for one in (*reversed(mine), present)}.values())[::-1]
     tenants = {one.tenant.id.lower(): one.tenant for one in (*reversed(mine), present)}
@@ -126,7 +120,7 @@ def _in(present: ContextValue, tenant: Place) -> ContextValue:
 
 def _gathered(here: Local, plan: str, places: list[ContextValue]) -> list[tuple[ContextValue, dict[str, Any]]]:
     """Ask in all places at once; raises what the first one says where all refuse."""
-    answers = at_once(places, lambda place: _rows(here, plan, place))
+    answers = at_once(places, lambda place: read_rows(here, plan, place))
     refusals = [answer for answer in answers if isinstance(answer, AzJobsError)]
     if refusals and len(refusals) == len(places):
         raise refusals[0]
@@ -137,11 +131,6 @@ def _gathered(here: Local, plan: str, places: list[ContextValue]) -> list[tuple[
         else:
             seen += [(place, row) for row in answer]
     return seen
-
-
-def _rows(here: Local, plan: str, place: ContextValue) -> list[dict[str, Any]]:
-    value = here.client.ask(Read(0, plan, {}, place), Result).value
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _without_twins(seen: list[tuple[ContextValue, dict[str, Any]]]) -> list[Subscription]:

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from azjobs.core import keeping
 from azjobs.core import profile as rules
-from azjobs.core.context import ContextValue
+from azjobs.core.context import ContextValue, is_same
 from azjobs.core.errors import ContextNotFound, InvalidInput, Refused
 from azjobs.session.autosave import is_autosave_on
 from azjobs.session.context import Context
-from azjobs.session.contexts import Scope
+from azjobs.session.contexts import Scope, check_scope
 from azjobs.session.local import Local, local
 
 
@@ -92,8 +92,8 @@ def clear_az_context(
             decides. What is saved is seen again after Process.
     """
     here = _open("clear")
-    if scope not in (None, "Process", "CurrentUser"):
-        raise InvalidInput(f"The scope is Process or CurrentUser, not {scope}.")
+    if scope is not None:
+        check_scope(scope)
     gone = list(contexts_to_clear(here, scope))
     here.session.change(lambda state: replace(state, choice=None, default=None))
     _remove(here, gone)
@@ -118,10 +118,10 @@ def find_context(here: Local, name: str, given: Context | None) -> ContextValue:
     if given is None and not name:
         raise InvalidInput("Say which context: its name, or the context itself as input_object.")
     if given is None:
-        return rules.require(rules.available(here.profile.load(), here.session.load()), name)
+        return rules.require(here.available(), name)
     if not isinstance(given, Context):
         raise InvalidInput(f"input_object takes a context, not {type(given).__name__}.")
-    found = next((c for c in _all(here) if keeping.is_same(c, given.value)), None)
+    found = next((c for c in _all(here) if is_same(c, given.value)), None)
     if found is None:
         raise ContextNotFound(f"No context {given.name}. Type: azjobs context get")
     return found
@@ -163,7 +163,7 @@ def forget(here: Local, gone: Iterable[ContextValue]) -> None:
 
 def _open(verb: str) -> Local:
     here = local()
-    if here.grants is not None or here.session.load().is_closed:
+    if here.is_job:
         raise Refused(f"A job cannot {verb} contexts: it has those that it was granted when it was submitted.")
     return here
 
@@ -180,7 +180,6 @@ def _remove(here: Local, gone: Iterable[ContextValue]) -> None:
 
 
 def _sign_out(here: Local, gone: Iterable[ContextValue]) -> None:
-    from azjobs.core.wire import DropSignIn, Ok  # noqa: PLC0415 - to remove one of many asks nobody
+    from azjobs.session.accounts.signing_out import end_sign_ins  # noqa: PLC0415 - to remove one of many asks nobody
 
-    for key, owner in {(c.sign_in_key, c.scope) for c in gone}:
-        here.client.ask(DropSignIn(0, key, owner), Ok)
+    end_sign_ins(here, gone)

@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from azjobs.core import profile as rules
 from azjobs.core.context import ContextValue
-from azjobs.core.errors import ContextNotGranted
 from azjobs.core.layout import Layout
 from azjobs.core.profile import Profile, SessionState
 from azjobs.session.home import home_folder, open_home
@@ -45,10 +45,7 @@ class Grants:
         Raises:
             ContextNotGranted: it is none of them.
         """
-        granted = [other for other in self.contexts if other.key == context.key]
-        if not granted:
-            raise ContextNotGranted(f"The job was not granted the context {context.name} when it was submitted.")
-        return next((other for other in granted if other.scope == context.scope), granted[0])
+        return rules.granted(self.contexts, context)
 
 
 class Local:
@@ -94,6 +91,17 @@ class Local:
     def is_python(self) -> bool:
         """Whether this is a program, not a command typed in a shell."""
         return not _is_shell
+
+    @property
+    def is_job(self) -> bool:
+        """Whether this is a job, or a command that runs inside one: its contexts are given."""
+        return self.grants is not None or self.session.load().is_closed
+
+    def available(self) -> tuple[ContextValue, ...]:
+        """Return the contexts that can be chosen here; in a job those that it was granted."""
+        if self.grants is not None:
+            return self.grants.contexts
+        return rules.available(self.profile.load(), self.session.load())
 
     def require_session(self) -> SessionIdentity:
         """Return the session.

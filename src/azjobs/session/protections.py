@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from azjobs.core import profile as rules
+from azjobs.core.context import is_guid
 from azjobs.core.errors import InvalidInput, NotFound, Refused
 from azjobs.core.profile import Profile
-from azjobs.core.protection import Protection, ProtectionKind, check_protection, is_id
+from azjobs.core.protection import Protection, ProtectionKind, check_protection
 from azjobs.session.local import Local, local
 
 HOW = "Say what: a subscription, a resource_group_name, or a name, with * and ? for several."
@@ -91,9 +91,9 @@ def _read(here: Local, subscription: str, group: str, name: str) -> Protection:
 
 def _subscription_id(here: Local, subscription: str) -> str:
     """Paths have ids only: what is protected by a name must be known by its id, or it would not be protected."""
-    if is_id(subscription):
+    if is_guid(subscription):
         return subscription.lower()
-    known = rules.available(here.profile.load(), here.session.load())
+    known = here.available()
     ids = {
         c.subscription.id.lower()
         for c in known

@@ -79,7 +79,7 @@ def _find(here: Local, subscription: str, tenant: str) -> ContextValue:
 def _of_account(here: Local, subscription: str, tenant: str) -> ContextValue | None:
     """Prefer what the current account sees: a name may mean another subscription to another one."""
     present = resolve_context().value
-    contexts = _available(here)
+    contexts = here.available()
     mine = [c for c in contexts if c.account == present.account and c.environment.name == present.environment.name]
     for some in (mine, contexts):
         if subscription:
@@ -99,9 +99,3 @@ def _renamed(found: ContextValue, name: str, *, force: bool) -> ContextValue:
     renamed = rename_az_context("", name, input_object=Context(found), force=force, pass_thru=True)
     assert renamed is not None  # pass_thru says so
     return renamed.value
-
-
-def _available(here: Local) -> tuple[ContextValue, ...]:
-    if here.grants is not None:
-        return here.grants.contexts
-    return rules.available(here.profile.load(), here.session.load())

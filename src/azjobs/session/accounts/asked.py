@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
-from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
-from azjobs.core.context import Account, ContextValue, Environment, SignInKey, Tenant
+from azjobs.core.context import USER_SCOPE, Account, ContextValue, Environment, SignInKey, Tenant, is_guid
 from azjobs.core.secret import Credential, SecureString
 
 Source = Literal["az", "pwsh"]
@@ -74,7 +73,7 @@ class Way(msgspec.Struct, frozen=True):
     @property
     def key(self) -> SignInKey:
         """Which sign-in it makes."""
-        return self.bare("user").sign_in_key
+        return self.bare(USER_SCOPE).sign_in_key
 
     def bare(self, owner: str) -> ContextValue:
         """Return a context of the tenant alone, whose sign-in belongs to `owner`."""
@@ -88,12 +87,3 @@ class Way(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Show no secret."""
         return f"<Way {self.kind} of {self.account.id}>"
-
-
-def is_guid(text: str) -> bool:
-    """Whether a text is an id as tenants, applications and subscriptions have it."""
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

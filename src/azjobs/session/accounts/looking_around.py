@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from azjobs.core.context import AccountType, ContextValue, SignInKey, Subscription, Tenant
+from azjobs.core.context import USER_SCOPE, AccountType, ContextValue, SignInKey, Subscription, Tenant
 from azjobs.core.errors import AzJobsError, NotSignedIn, SignInWarning
 from azjobs.core.signin import SignIn
 from azjobs.core.wire import DropSignIn, Ok, PutSignIn, Read, Result, SignedIn
@@ -22,7 +22,6 @@ from azjobs.session.accounts.asked import Way
 from azjobs.session.accounts.network import network_of
 from azjobs.session.local import Local
 
-USER = "user"
 MOST_AT_ONCE = 16  # guess: 40 tenants in three rounds, without being taken for a flood
 CONNECT = " Type: azjobs account connect"
 
@@ -131,7 +130,7 @@ class Visit:
 
     def _used(self) -> set[SignInKey]:
         here = self._here
-        contexts = here.profile.load().contexts if self.owner == USER else here.session.load().contexts
+        contexts = here.profile.load().contexts if self.owner == USER_SCOPE else here.session.load().contexts
         return {context.sign_in_key for context in contexts}
 
     def _drop(self, key: SignInKey) -> None:
@@ -140,7 +139,7 @@ class Visit:
 
 def read_tenants(here: Local, context: ContextValue) -> list[Tenant]:
     """Return the tenants that the account of a context belongs to."""
-    found = _read(here, "get-az-tenant@1", context)
+    found = read_rows(here, "get-az-tenant@1", context)
     names = ((str(o.get("tenantId", "")), str(o.get("displayName") or o.get("defaultDomain") or "")) for o in found)
     return [Tenant(*pair) for pair in names if pair[0]]
 
@@ -150,8 +149,14 @@ def read_contexts(here: Local, bare: ContextValue) -> list[ContextValue]:
 
     One that belongs to another tenant and is only managed from here is kept, too.
     """
-    found = _read(here, "get-az-subscription@1", bare)
+    found = read_rows(here, "get-az-subscription@1", bare)
     return [replace(bare, name="", subscription=_subscription(one)) for one in found if one.get("subscriptionId")]
+
+
+def read_rows(here: Local, plan: str, context: ContextValue) -> list[dict[str, Any]]:
+    """Return what a plan that lists something has read, as the service's own JSON."""
+    value = here.client.ask(Read(0, plan, {}, context), Result).value
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def warn(text: str) -> None:
@@ -188,11 +193,6 @@ def _warn_of(tenant: Tenant, problem: AzJobsError) -> None:
 def _without_twins(found: Iterable[ContextValue]) -> list[ContextValue]:
     """The same subscription seen from several tenants has a context in each: only the same context is a twin."""
     return list({one.key: one for one in found}.values())
-
-
-def _read(here: Local, plan: str, context: ContextValue) -> list[dict[str, Any]]:
-    value = here.client.ask(Read(0, plan, {}, context), Result).value
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _subscription(one: dict[str, Any]) -> Subscription:

@@ -10,16 +10,16 @@ from msgspec.structs import replace
 
 from azjobs.core import choosing
 from azjobs.core import profile as rules
-from azjobs.core.context import AccountType, ContextKey, ContextValue
+from azjobs.core.context import USER_SCOPE, AccountType, ContextKey, ContextValue
 from azjobs.core.errors import AzJobsError, InvalidInput, NotSignedIn, Refused
 from azjobs.core.profile import MOST_CONTEXTS, Profile, SessionState
 from azjobs.core.secret import Credential, SecureString
 from azjobs.session.accounts import ways
 from azjobs.session.accounts.asked import Asked, FederatedFrom, Source, TokenCredential
-from azjobs.session.accounts.looking_around import USER, Visit, at_once, read_contexts, read_tenants, warn
+from azjobs.session.accounts.looking_around import Visit, at_once, read_contexts, read_tenants, warn
 from azjobs.session.autosave import is_autosave_on
 from azjobs.session.context import Context
-from azjobs.session.contexts import Scope, current_value
+from azjobs.session.contexts import Scope, check_scope, current_value
 from azjobs.session.local import Local, local
 
 Pick = Callable[[Sequence[ContextValue], ContextValue], ContextValue]
@@ -154,7 +154,7 @@ def sign_in(asked: Asked, keeping: Keeping, pick: Pick | None = None) -> Context
         ordered = choosing.in_order(found, way.tenant)
         chosen = _chosen(here, ordered, asked, pick)
         contexts = visit.settle(way, choosing.populate(ordered, chosen, keeping.most))
-        return _keep(here, contexts, keeping, is_saved=visit.owner == USER)
+        return _keep(here, contexts, keeping, is_saved=visit.owner == USER_SCOPE)
     except BaseException:
         visit.undo()
         raise
@@ -171,21 +171,21 @@ def discover(here: Local) -> None:
         away = [one for one in read_tenants(here, present) if one.id.lower() != present.tenant.id.lower()]
         others = at_once(away, lambda tenant: read_contexts(here, replace(bare, tenant=tenant)))
         found += [one for seen in others if not isinstance(seen, AzJobsError) for one in seen]
-    _save(here, found, is_saved=present.scope == USER)
+    _save(here, found, is_saved=present.scope == USER_SCOPE)
 
 
 def _check(here: Local, keeping: Keeping) -> None:
     if here.grants is not None:
         raise Refused("A job cannot sign in: it acts in the contexts it was granted when it was submitted.")
-    if keeping.scope not in (None, "Process", "CurrentUser"):
-        raise InvalidInput(f"The scope is Process or CurrentUser, not {keeping.scope}.")
+    if keeping.scope is not None:
+        check_scope(keeping.scope)
     if keeping.most < choosing.ALL:
         raise InvalidInput("max_context_population is a number of contexts, or -1 for all.")
 
 
 def _visit(here: Local, keeping: Keeping, *, is_object: bool) -> Visit:
     is_saved = keeping.scope == "CurrentUser" or (keeping.scope is None and not is_object and is_autosave_on(here))
-    owner = USER if is_saved else here.require_session().key
+    owner = USER_SCOPE if is_saved else here.require_session().key
     if (
         here.identity is None
         and keeping.scope is None
@@ -207,7 +207,7 @@ def _take_over(here: Local, asked: Asked, keeping: Keeping, pick: Pick | None) -
     try:
         adopted = adopting.adopt(visit, seen, chosen, contexts)
         _warn_of_disabled(chosen)
-        return _keep(here, adopted, keeping, is_saved=visit.owner == USER)
+        return _keep(here, adopted, keeping, is_saved=visit.owner == USER_SCOPE)
     except BaseException:
         visit.undo()
         raise

@@ -64,6 +64,12 @@ def disconnect_az_account(
     return gone[0].account
 
 
+def end_sign_ins(here: Local, contexts: Iterable[ContextValue]) -> None:
+    """Forget the sign-ins that contexts use, each once."""
+    for key, owner in {(c.sign_in_key, c.scope) for c in contexts}:
+        here.client.ask(DropSignIn(0, key, owner), Ok)
+
+
 def _known(here: Local) -> tuple[ContextValue, ...]:
     """Every context of this session, saved or not; one that is hidden by its name is there, too."""
     present = current_value(here)
@@ -95,7 +101,6 @@ def _like(known: Iterable[ContextValue], context: ContextValue) -> list[ContextV
 def _forget(here: Local, gone: list[ContextValue]) -> None:
     """The sign-ins first: while a context is left, what did not succeed can be asked for again."""
     keys = {c.sign_in_key for c in gone}
-    for key, owner in {(c.sign_in_key, c.scope) for c in gone}:
-        here.client.ask(DropSignIn(0, key, owner), Ok)
+    end_sign_ins(here, gone)
     here.profile.change(lambda profile: rules.drop_sign_ins(profile, keys))
     here.session.change(lambda state: rules.drop_session_sign_ins(state, keys))
