@@ -27,16 +27,18 @@ from azjobs.daemon.followers import Followers
 from azjobs.daemon.identity_endpoint import IdentityEndpoint
 from azjobs.daemon.job_tokens import JobTokens
 from azjobs.daemon.ledger import Ledger
+from azjobs.daemon.parts import Parts
 from azjobs.daemon.plain_reads import PlainReads
 from azjobs.daemon.processes import ProcessRunner
 from azjobs.daemon.protections import Protections
 from azjobs.daemon.records import JournalRecords
 from azjobs.daemon.recovery import Fate, fate_of
 from azjobs.daemon.requests import Exchange, RequestRunner
+from azjobs.daemon.rights import Rights
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.safe import Safe
 from azjobs.daemon.server import Server
-from azjobs.daemon.service import Parts, Service
+from azjobs.daemon.service import Service
 from azjobs.daemon.sessions import Sessions
 from azjobs.daemon.sign_ins import SignIns, is_served
 from azjobs.daemon.vault import Vault
@@ -84,6 +86,7 @@ class Daemon:
             sign_ins=self.sign_ins,
             job_tokens=self.job_tokens,
             sessions=self.sessions,
+            rights=Rights(self.runner),
             followers=self.followers,
             reads=PlainReads(exchange),
             protections=protections,
@@ -92,7 +95,7 @@ class Daemon:
         )
         self.identity = IdentityEndpoint(self.runner, self.job_tokens)
         self.service = Service(parts, version=version, leave=self._leaving.set)
-        self.service.on_taken = self._hold
+        self.service.jobs.on_taken = self._hold
         self.server = Server(self.service, version=version, epoch=self._store.epoch)
         self.sign_ins.on_added = self._signed_in
 
@@ -154,7 +157,7 @@ class Daemon:
                 case Fate.SETTLE:
                     await self.processes.settle(job)
             if job.id is None:
-                self.service.adopt(job)
+                self.service.jobs.callers.adopt(job)
         await self._hold()
 
     def _signed_in(self, scope: str, sign_in: SignIn) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 READ_BYTES = 256 * 1024
 
 T = TypeVar("T")
+Handlers = dict[type, Callable[[Any, Any], Coroutine[Any, Any, Reply]]]  # by the class of the message
 
 
 class Handler(Protocol):
