@@ -28,11 +28,11 @@ UPDATE head SET epoch = epoch + 1, job_format = max(job_format, :job_format) RET
 UPDATE head SET last_id = max(last_id, :last_id) WHERE epoch = :epoch;
 
 -- save_job --
-INSERT INTO jobs (uuid, id, name, state, type, session, submitted_at, ended_at, document)
-VALUES (:uuid, :id, :name, :state, :type, :session, :submitted_at, :ended_at, :document)
+INSERT INTO jobs (uuid, id, name, state, type, session, parent, submitted_at, ended_at, document)
+VALUES (:uuid, :id, :name, :state, :type, :session, :parent, :submitted_at, :ended_at, :document)
 ON CONFLICT (uuid) DO UPDATE SET
     id = excluded.id, name = excluded.name, state = excluded.state, type = excluded.type, session = excluded.session,
-    submitted_at = excluded.submitted_at, ended_at = excluded.ended_at, document = excluded.document;
+    parent = excluded.parent, submitted_at = excluded.submitted_at, ended_at = excluded.ended_at, document = excluded.document;
 
 -- remove_job --
 DELETE FROM jobs WHERE uuid = ?;
@@ -82,3 +82,25 @@ SELECT document FROM jobs WHERE uuid IN (SELECT value FROM json_each(?)) ORDER B
 
 -- has_unfinished_jobs --
 SELECT EXISTS (SELECT 1 FROM jobs WHERE ended_at IS NULL);
+
+-- read_unfinished_jobs --
+SELECT document FROM jobs INDEXED BY jobs_unfinished
+WHERE ended_at IS NULL AND id IS NOT NULL AND (:parent IS NULL OR parent = :parent);
+
+-- read_ended_jobs --
+SELECT document, ended_at, id FROM jobs
+WHERE state = :state AND ended_at IS NOT NULL AND ended_at > :after AND ended_at < :before
+    AND id IS NOT NULL AND (:parent IS NULL OR parent = :parent)
+ORDER BY ended_at DESC, id DESC LIMIT :newest;
+
+-- count_ended_jobs --
+SELECT count(*) FROM jobs
+WHERE state IN (SELECT value FROM json_each(:states)) AND ended_at IS NOT NULL
+    AND id IS NOT NULL AND (:parent IS NULL OR parent = :parent);
+
+-- read_jobs_of_parent --
+SELECT document FROM jobs WHERE parent = :parent AND parent <> '';
+
+-- find_named_jobs --
+SELECT uuid FROM jobs
+WHERE id IS NOT NULL AND fits(:pattern, CASE name WHEN '' THEN 'Job' || id ELSE name END);

@@ -1,7 +1,9 @@
 """Read the store from outside: open it read-only, fetch all at once, close it; with a daemon or without.
 
 Nothing stays open between two calls, so no reader can hold up the daemon or be
-carried across a fork. A store that does not exist yet has no jobs.
+carried across a fork. A store that does not exist yet has no jobs. What is asked
+for is selected by an index: a job that is not wanted is not read, however many
+there are.
 """
 
 from __future__ import annotations
@@ -9,34 +11,101 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from azjobs.core.job import Job
-from azjobs.store.database import check, connect, open_for_reading, parse_stored_job, told
+from azjobs.core.naming import matches
+from azjobs.core.states import FINISHED, JobState, ended_at_of
+from azjobs.store.database import check, connect, migrations, open_for_reading, parse_stored_job, told
 from azjobs.store.queries import query
 
+ALL = -1  # of a LIMIT: there is none [sqlite.org/lang_select.html]
 
-def read_jobs(file: Path, *, ids: Iterable[int] | None = None, uuids: Iterable[str] | None = None) -> list[Job]:
+
+class _Wanted(NamedTuple):
+    """Which jobs are wanted; see `read_jobs`."""
+
+    states: Collection[JobState] | None
+    newest: int | None
+    before: float | None
+    after: float | None
+    parent: str | None
+
+    @property
+    def ended_states(self) -> list[JobState]:
+        """The states of ended jobs that are wanted."""
+        return sorted(FINISHED if self.states is None else FINISHED.intersection(self.states))
+
+    @property
+    def has_unfinished(self) -> bool:
+        """Whether unfinished jobs may be wanted: whoever asks when a job ended wants no other."""
+        return self.before is None and self.after is None
+
+    def select(self, jobs: Iterable[Job]) -> list[Job]:
+        """Return those that are wanted."""
+        own = [job for job in jobs if self.parent is None or getattr(job, "parent", "") == self.parent]
+        ended = [job for job in own if self._is_ended(job)]
+        if self.newest is not None:
+            ended = sorted(ended, key=_when_ended, reverse=True)[: self.newest]
+        unfinished = [job for job in own if ended_at_of(job.state) is None] if self.has_unfinished else []
+        return unfinished + ended
+
+    def _is_ended(self, job: Job) -> bool:
+        ended_at = ended_at_of(job.state)
+        return ended_at is not None and job.state_name in self.ended_states and self._is_within(ended_at)
+
+    def _is_within(self, ended_at: float) -> bool:
+        return (self.after is None or ended_at > self.after) and (self.before is None or ended_at < self.before)
+
+
+def read_jobs(
+    file: Path,
+    *,
+    ids: Iterable[int] | None = None,
+    uuids: Iterable[str] | None = None,
+    states: Collection[JobState] | None = None,
+    newest: int | None = None,
+    ended_before: float | None = None,
+    ended_after: float | None = None,
+    parent: str | None = None,
+) -> list[Job]:
     """Return jobs, ordered by id.
 
-    Without `ids` and `uuids`: all that show themselves (they have an id). With
-    them: those that exist, an attached job asked for by its uuid among them.
+    Without `ids` and `uuids`: all that show themselves (they have an
+    id). With them: those that exist, an attached job asked for by its uuid among
+    them. What else is given narrows that down.
+
+    Args:
+        file: the store.
+        ids: jobs of these ids.
+        uuids: jobs of these uuids.
+        states: of the ended jobs those in these states. The unfinished ones come too, whatever their stored state:
+            the true one may be another while no daemon runs, and is the caller's to look at.
+        newest: of the ended jobs only so many, those that ended last.
+        ended_before: only jobs that ended before this instant.
+        ended_after: only jobs that ended after this instant.
+        parent: only jobs of this batch, by its uuid; "" for those of none.
 
     Raises:
         StoreTooNew: a newer version of azjobs wrote the store.
         HomeUnusable: it cannot be read; the message names it.
     """
-    if ids is None and uuids is None:
-        rows = _fetch(file, "read_visible_jobs")
-    else:
-        rows = _fetch(file, "read_jobs_by_id", _as_json(ids)) if ids is not None else []
-        rows += _fetch(file, "read_jobs_by_uuid", _as_json(uuids)) if uuids is not None else []
-    jobs = {job.uuid: job for job in (parse_stored_job(document, file) for (document,) in rows)}
-    return sorted(jobs.values(), key=lambda job: (job.id is None, job.id or 0, job.submitted_at, job.uuid))
+    wanted = _Wanted(states, newest, ended_before, ended_after, parent)
+    with _opened(file) as db:
+        if db is None:
+            return []
+        if ids is not None or uuids is not None:
+            documents = _documents(db, "read_jobs_by_id", [_as_json(ids or ())])
+            documents += _documents(db, "read_jobs_by_uuid", [_as_json(uuids or ())])
+        else:
+            documents = _select(db, wanted) if _is_current(db) else _documents(db, "read_visible_jobs")
+    jobs = {job.uuid: job for job in (parse_stored_job(document, file) for document in documents)}
+    return sorted(wanted.select(jobs.values()), key=_order)
 
 
 def read_job(file: Path, *, id: int | None = None, uuid: str | None = None) -> Job | None:
@@ -45,23 +114,91 @@ def read_job(file: Path, *, id: int | None = None, uuid: str | None = None) -> J
     return jobs[0] if jobs else None
 
 
+def count_ended(file: Path, *, states: Collection[JobState] | None = None, parent: str | None = None) -> int:
+    """Return how many jobs that show themselves have ended, in these states, of this batch; raises as `read_jobs`."""
+    wanted = _Wanted(states, None, None, None, parent)
+    with _opened(file) as db:
+        if db is None:
+            return 0
+        if _is_current(db):
+            asked = {"states": _as_json(wanted.ended_states), "parent": parent}
+            return int(db.execute(query("count_ended_jobs"), asked).fetchone()[0])
+    return sum(ended_at_of(job.state) is not None for job in read_jobs(file, states=states, parent=parent))
+
+
+def find_named(file: Path, names: Iterable[str]) -> list[str]:
+    """Return the uuids of the jobs of these names or patterns, in any case; raises as `read_jobs`.
+
+    A job that was given no name is called by its id, Job5.
+    """
+    found: list[str] = []
+    with _opened(file) as db:
+        if db is not None:
+            db.create_function("fits", 2, matches, deterministic=True)
+            for pattern in names:
+                found += [uuid for (uuid,) in db.execute(query("find_named_jobs"), {"pattern": pattern})]
+    return list(dict.fromkeys(found))
+
+
 def has_unfinished(file: Path) -> bool:
     """Whether any job, attached ones too, has not ended: then a daemon is needed. Raises as `read_jobs`."""
-    return any(bool(has) for (has,) in _fetch(file, "has_unfinished_jobs"))
+    with _opened(file) as db:
+        return db is not None and bool(db.execute(query("has_unfinished_jobs")).fetchone()[0])
+
+
+def _order(job: Job) -> tuple[bool, int, float, str]:
+    return (job.id is None, job.id or 0, job.submitted_at, job.uuid)
+
+
+def _when_ended(job: Job) -> tuple[float, int]:
+    return (ended_at_of(job.state) or 0.0, job.id or 0)
+
+
+def _select(db: sqlite3.Connection, wanted: _Wanted) -> list[str]:
+    """Return the documents of the jobs that are wanted, and hardly any other."""
+    if wanted.parent:
+        return _documents(db, "read_jobs_of_parent", {"parent": wanted.parent})
+    asked = {
+        "parent": wanted.parent,
+        "newest": ALL if wanted.newest is None else wanted.newest,
+        "before": inf if wanted.before is None else wanted.before,
+        "after": -inf if wanted.after is None else wanted.after,
+    }
+    ended: list[tuple[str, float, int]] = []
+    for state in wanted.ended_states:
+        ended += db.execute(query("read_ended_jobs"), {**asked, "state": state})
+    if wanted.newest is not None:
+        ended = sorted(ended, key=lambda row: row[1:], reverse=True)[: wanted.newest]
+    unfinished = _documents(db, "read_unfinished_jobs", asked) if wanted.has_unfinished else []
+    return [*unfinished, *(document for document, _, _ in ended)]
+
+
+def _documents(db: sqlite3.Connection, name: str, asked: Sequence[str] | Mapping[str, Any] = ()) -> list[str]:
+    return [document for (document, *_) in db.execute(query(name), asked)]
 
 
 def _as_json(values: Iterable[int] | Iterable[str]) -> str:
     return msgspec.json.encode(list(values)).decode()
 
 
-def _fetch(file: Path, name: str, *parameters: str) -> list[Any]:
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute(query("schema_version")).fetchone()[0])
+
+
+def _is_current(db: sqlite3.Connection) -> bool:
+    """Whether the store has the columns and indexes of this version: a daemon has opened it since the update."""
+    return _version(db) == len(migrations())
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[sqlite3.Connection | None]:
+    """Open the store; None when there is none yet."""
     if not file.exists():
-        return []
+        yield None
+        return
     with told(file), _reading(file) as db:
         check(db, file)
-        if db.execute(query("schema_version")).fetchone() == (0,):
-            return []
-        return db.execute(query(name), parameters).fetchall()
+        yield db if _version(db) else None
 
 
 @contextlib.contextmanager
