@@ -36,6 +36,14 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     left: tuple[str, ...] = ()
 
 
+TIME_LIMIT = "TimeLimit"
+
+
+def over_time(limit_s: float, more: str = "") -> Fault:
+    """Why a job failed that was not done within its time limit; `more` says what goes on without it."""
+    return Fault(TIME_LIMIT, f"It was not done within {limit_s:g} s. {more}".rstrip())
+
+
 class AzJobsError(Exception):
     """Something went wrong in azjobs."""
 

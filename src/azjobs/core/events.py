@@ -12,6 +12,7 @@ import msgspec
 
 from azjobs.core.arm import Reply
 from azjobs.core.errors import Fault
+from azjobs.core.states import JobState
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -103,6 +104,27 @@ class StopAsked(msgspec.Struct, frozen=True):
     at: float
 
 
+class TimedOut(msgspec.Struct, frozen=True):
+    """The job's time limit is over."""
+
+    at: float
+
+
+class ChildChanged(msgspec.Struct, frozen=True):
+    """A child of the batch went from one state to another."""
+
+    at: float
+    before: JobState
+    after: JobState
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """The children of the batch were counted anew: how many are in each state."""
+
+    at: float
+    counts: dict[JobState, int]
+
+
 class Recovered(msgspec.Struct, frozen=True):
     """Another daemon was at work on this job before; what it had begun may be half done.
 
@@ -124,6 +146,9 @@ Event = (
     | ProcessStarted
     | ProcessEnded
     | StopAsked
+    | TimedOut
+    | ChildChanged
+    | Counted
     | Recovered
 )
 
@@ -156,6 +181,12 @@ class StopProcess(msgspec.Struct, frozen=True):
     """End the job's process and all that it started."""
 
 
+class StopChildren(msgspec.Struct, frozen=True):
+    """Stop the unfinished children of the batch; `is_only_idle`: those of which nothing is under way."""
+
+    is_only_idle: bool = False
+
+
 class WriteOutput(msgspec.Struct, frozen=True):
     """Append the result, as JSON, to the job's output."""
 
@@ -176,4 +207,4 @@ class WriteProgress(msgspec.Struct, frozen=True):
     percent: float | None = None
 
 
-Effect = SendRequest | ReadUrl | StartProcess | StopProcess | WriteOutput | WriteError | WriteProgress
+Effect = SendRequest | ReadUrl | StartProcess | StopProcess | StopChildren | WriteOutput | WriteError | WriteProgress

@@ -152,7 +152,34 @@ class ProcessWork(msgspec.Struct, frozen=True, tag="process", omit_defaults=True
     boot_id: str = ""
 
 
-Work = PlanWork | ProcessWork
+class BatchWork(msgspec.Struct, frozen=True, tag="batch", omit_defaults=True):
+    """Work divided among child jobs, one a target. `counts`: how many of them are in each state.
+
+    `is_fail_fast`: once one has failed, nothing more is begun.
+    """
+
+    counts: dict[JobState, int]
+    is_fail_fast: bool = False
+
+    @property
+    def total(self) -> int:
+        """How many children there are."""
+        return sum(self.counts.values())
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Its children ask, it never does."""
+        return {}
+
+
+Work = PlanWork | ProcessWork | BatchWork
+
+
+class Queue(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a job waits for its turn. `limit`: how many jobs of the queue run at once from now on; None leaves it."""
+
+    name: str
+    limit: int | None = None
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -160,7 +187,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `id` is None while a blocking call is attached to it: it gets one, and shows
     itself, when its caller goes away. `grants` are the contexts it may use.
-    `overrides` names the protections that do not hold for it.
+    `overrides` names the protections that do not hold for it. `parent` is the uuid
+    of the batch that it belongs to. `time_limit_s` counts from its beginning.
     `target` is what it acts on, for people. `created` names what it created so
     far, in order.
     """
@@ -183,11 +211,26 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     percent: float | None = None
     failing: Fault | None = None
     overrides: tuple[str, ...] = ()
+    parent: str = ""
+    labels: dict[str, str] = {}
+    queue: Queue | None = None
+    time_limit_s: float | None = None
 
     @property
     def type(self) -> JobType:
         """The kind of job, as PowerShell's PSJobTypeName."""
-        return JobType.BACKGROUND if isinstance(self.work, ProcessWork) else JobType.AZURE
+        match self.work:
+            case ProcessWork():
+                return JobType.BACKGROUND
+            case PlanWork():
+                return JobType.AZURE
+            case BatchWork():
+                return JobType.BATCH
+
+    @property
+    def secrets_owner(self) -> str:
+        """The uuid under which its secrets are kept: what was given for a batch serves each child."""
+        return self.parent or self.uuid
 
     @property
     def state_name(self) -> JobState:

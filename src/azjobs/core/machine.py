@@ -2,7 +2,8 @@
 
 Pure: nothing is sent, written or started here. The runner performs the effects
 and returns what came of them as events. `core.calls` decides for one request of
-a plan, this module for the job as a whole, `core.processes` for a process job.
+a plan, this module for the job as a whole, `core.processes` for a process job,
+`core.batches` for one that is divided among child jobs.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from msgspec.structs import replace
 
 from azjobs.core import calls, progress
 from azjobs.core.arm import Request
-from azjobs.core.errors import Fault, Sent
+from azjobs.core.batches import step_batch
+from azjobs.core.errors import Fault, Sent, over_time
 from azjobs.core.events import (
     Begun,
     Effect,
@@ -25,11 +27,12 @@ from azjobs.core.events import (
     SecretMissing,
     SignInMissing,
     StopAsked,
+    TimedOut,
     WriteError,
     WriteOutput,
     WriteProgress,
 )
-from azjobs.core.job import Call, Ended, Intended, Job, Phase, PlanWork, Unclear, Watching
+from azjobs.core.job import BatchWork, Call, Ended, Intended, Job, Phase, PlanWork, ProcessWork, Unclear, Watching
 from azjobs.core.plan import Done, Send
 from azjobs.core.plans import PLANS
 from azjobs.core.processes import step_process
@@ -58,9 +61,13 @@ def step(job: Job, event: Event) -> Outcome:
     """
     if is_finished(job.state):
         return job, []
-    if isinstance(job.work, PlanWork):
-        return _step_plan(job, job.work, event)
-    return step_process(job, job.work, event)
+    match job.work:
+        case PlanWork() as work:
+            return _step_plan(job, work, event)
+        case ProcessWork() as work:
+            return step_process(job, work, event)
+        case BatchWork() as work:
+            return step_batch(job, work, event)
 
 
 def _step_plan(job: Job, work: PlanWork, event: Event) -> Outcome:
@@ -71,8 +78,12 @@ def _step_plan(job: Job, work: PlanWork, event: Event) -> Outcome:
             return _recover(job, work, at)
         case Released(at, choice):
             return _release(job, work, at, choice)
+        case StopAsked(at) if isinstance(job.state, NotStarted):  # it waited for its turn
+            return replace(job, state=Stopped(at, at)), []
         case StopAsked(at):
             return _detach(job, work, at)
+        case TimedOut(at) if not isinstance(job.state, NotStarted):
+            return _time_out(job, work, at)
         case SecretMissing() | SignInMissing() if _waits_for(work, event.call):
             return _hold(job, work, event)
         case Replied() | NotSent() | NotAnswered() | Refused() if _waits_for(work, event.call):
@@ -245,6 +256,16 @@ def _detach(job: Job, work: PlanWork, at: float) -> Outcome:
     state = Stopped(_started(job, at), at, remote_state)
     message = f"Stopped watching.{told}"
     return replace(job, state=state, status_message=message, remote_state=remote_state, percent=None, failing=None), []
+
+
+def _time_out(job: Job, work: PlanWork, at: float) -> Outcome:
+    """As a stop, but the job has failed: it did not do in time what it was asked to."""
+    after, effects = _detach(job, work, at)
+    assert job.time_limit_s is not None
+    assert isinstance(after.state, Stopped)
+    fault = replace(over_time(job.time_limit_s, after.status_message), left=progress.left_behind(work))
+    state = Failed(after.state.started_at, at, fault)
+    return replace(after, state=state, status_message=""), [*effects, WriteError(fault)]
 
 
 def _with_phase(job: Job, work: PlanWork, key: str, phase: Phase) -> Job:

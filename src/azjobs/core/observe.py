@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from azjobs.core.job import Job, PlanWork
+from azjobs.core.job import Job, ProcessWork
 from azjobs.core.states import JobState, NotStarted, Stopping, is_finished, is_process_waiting
 
 
@@ -32,16 +32,19 @@ def observe(job: Job, evidence: Evidence) -> JobState:
     stored = job.state_name
     if is_finished(job.state) or evidence.is_daemon_alive:
         return stored
-    if isinstance(job.work, PlanWork):
+    if not isinstance(job.work, ProcessWork):
         return JobState.DISCONNECTED if stored is JobState.RUNNING else stored
     if isinstance(job.state, NotStarted) or (stored is JobState.BLOCKED and not is_process_waiting(job.state)):
         return stored
     if evidence.is_alive:
         return stored
-    if isinstance(job.state, Stopping) or evidence.outcome == "stopped":
+    over = job.state.fault if isinstance(job.state, Stopping) else None
+    if over is None and (isinstance(job.state, Stopping) or evidence.outcome == "stopped"):
         return JobState.STOPPED
     if evidence.outcome == "completed":
         return JobState.COMPLETED
+    if over is not None:
+        return JobState.FAILED
     if not evidence.has_begun:
         return JobState.NOT_STARTED
     return JobState.FAILED

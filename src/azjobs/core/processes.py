@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from azjobs.core.errors import Fault
+from azjobs.core.errors import Fault, over_time
 from azjobs.core.events import (
     Begun,
     Effect,
@@ -18,6 +18,7 @@ from azjobs.core.events import (
     StartProcess,
     StopAsked,
     StopProcess,
+    TimedOut,
 )
 from azjobs.core.job import Job, ProcessWork
 from azjobs.core.questions import ask_for_secrets, ask_for_sign_in
@@ -59,6 +60,8 @@ def step_process(job: Job, work: ProcessWork, event: Event) -> Outcome:
             return replace(job, state=Stopped(_started(job, at), at), status_message=""), []
         case StopAsked(at):
             return replace(job, state=Stopping(_started(job, at)), status_message=""), [StopProcess()]
+        case TimedOut(at) if isinstance(job.state, Running | Blocked):
+            return _time_out(job, at)
         case Recovered() if isinstance(job.state, Running):  # said only of a job of which nothing has run
             return job, [StartProcess()]
         case Recovered() if isinstance(job.state, Stopping):
@@ -69,15 +72,28 @@ def step_process(job: Job, work: ProcessWork, event: Event) -> Outcome:
 def _after_missing(job: Job, work: ProcessWork, at: float, names: tuple[str, ...]) -> Outcome:
     """The process was not started, for want of secrets."""
     if isinstance(job.state, Stopping):
-        return replace(job, state=Stopped(job.state.started_at, at)), []
+        return _end(job, ProcessEnded(at, "stopped"))
     question = ask_for_secrets(work.secrets, names)
     return replace(job, state=Blocked(_started(job, at), question), status_message=question.text), []
+
+
+def _time_out(job: Job, at: float) -> Outcome:
+    """What runs is ended; what waited for its secrets has never begun."""
+    assert job.time_limit_s is not None
+    fault, started_at = over_time(job.time_limit_s), _started(job, at)
+    job = replace(job, status_message="")
+    if isinstance(job.state, Blocked) and not is_process_waiting(job.state):
+        return replace(job, state=Failed(started_at, at, fault)), []
+    return replace(job, state=Stopping(started_at, fault)), [StopProcess()]
 
 
 def _end(job: Job, event: ProcessEnded) -> Outcome:
     started_at = _started(job, event.at)
     job = replace(job, status_message="")
-    if isinstance(job.state, Stopping) or event.outcome == "stopped":
+    over = job.state.fault if isinstance(job.state, Stopping) else None
+    if over is not None and event.outcome != "completed":
+        return replace(job, state=Failed(started_at, event.at, over)), []
+    if over is None and (isinstance(job.state, Stopping) or event.outcome == "stopped"):
         return replace(job, state=Stopped(started_at, event.at)), []
     if event.outcome == "completed":
         return replace(job, state=Completed(started_at, event.at)), []

@@ -39,6 +39,7 @@ class QuestionKind(StrEnum):
     SECRET = "secret"  # noqa: S105 - a password must be given again
     SIGN_IN = "sign-in"  # the account must be signed in again
     UNANSWERED = "unanswered"  # whether a request took effect; only the user can know
+    CHILD = "child"  # a child of the batch waits for an answer
 
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -66,10 +67,11 @@ class Blocked(msgspec.Struct, frozen=True, tag="Blocked"):
     question: Question
 
 
-class Stopping(msgspec.Struct, frozen=True, tag="Stopping"):
-    """Asked to stop."""
+class Stopping(msgspec.Struct, frozen=True, tag="Stopping", omit_defaults=True):
+    """Asked to stop; with a `fault` it is stopped for that reason, and will have failed."""
 
     started_at: float
+    fault: Fault | None = None
 
 
 class Completed(msgspec.Struct, frozen=True, tag="Completed"):

@@ -11,19 +11,23 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from azjobs.core.events import (
+    ChildChanged,
     Effect,
     Event,
     ReadUrl,
     SendRequest,
     StartProcess,
+    StopAsked,
+    StopChildren,
     StopProcess,
     WriteError,
     WriteOutput,
     WriteProgress,
 )
-from azjobs.core.job import Job
+from azjobs.core.job import Job, PlanWork
 from azjobs.core.machine import step
-from azjobs.core.states import is_finished
+from azjobs.core.progress import under_way
+from azjobs.core.states import NotStarted, is_finished
 from azjobs.daemon.ledger import Ledger
 
 
@@ -61,11 +65,13 @@ class Runner:
     def __init__(self, ledger: Ledger, *, now: Callable[[], float] = time.time) -> None:
         self._ledger = ledger
         self._jobs: dict[str, Job] = {}
+        self._children: dict[str, dict[str, None]] = {}  # of a batch, those that are unfinished, in their order
         self.now = now
         self.requests: Requests
         self.processes: Processes
         self.records: Records
         self.on_finished: list[Callable[[Job], None]] = []
+        self.on_moved: list[Callable[[Job, Job], None]] = []
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -80,10 +86,21 @@ class Runner:
     def take(self, job: Job) -> None:
         """Take charge of a job that is in the store."""
         self._jobs[job.uuid] = job
+        if job.parent:
+            self._children.setdefault(job.parent, {})[job.uuid] = None
 
     def drop(self, uuid: str) -> None:
-        """Let go of a job that is removed."""
-        self._jobs.pop(uuid, None)
+        """Let go of a job that has ended or is removed."""
+        job = self._jobs.pop(uuid, None)
+        if job is not None and job.parent:
+            siblings = self._children.get(job.parent, {})
+            siblings.pop(uuid, None)
+            if not siblings:
+                self._children.pop(job.parent, None)
+
+    def children(self, uuid: str) -> list[Job]:
+        """Return the unfinished children of a batch, in the order of its targets."""
+        return [self._jobs[child] for child in self._children.get(uuid, {})]
 
     def replace(self, job: Job) -> None:
         """Record a value of the job that no event brought about (its id)."""
@@ -107,9 +124,11 @@ class Runner:
         if after != job:  # a poll that tells nothing new is not worth a write
             self._ledger.save(after)
         if is_finished(after.state):
-            del self._jobs[uuid]
+            self.drop(uuid)
             for listener in self.on_finished:
                 listener(after)
+        if after.state_name is not job.state_name:
+            self._moved(job, after, event.at)
         if later is None:
             self.perform(uuid, effects, after)
         else:
@@ -123,6 +142,18 @@ class Runner:
             for effect in effects:
                 self._perform(job, effect)
 
+    def _moved(self, before: Job, after: Job, at: float) -> None:
+        """A job went from one state to another: its batch counts it, and whoever waits for its turn may have it."""
+        if after.parent:
+            self.apply(after.parent, ChildChanged(at, before.state_name, after.state_name))
+        for listener in self.on_moved:
+            listener(before, after)
+
+    def _stop_children(self, job: Job, *, is_only_idle: bool) -> None:
+        for child in self.children(job.uuid):
+            if not is_only_idle or _is_idle(child):
+                self.apply(child.uuid, StopAsked(self.now()))
+
     def _perform(self, job: Job, effect: Effect) -> None:
         match effect:
             case SendRequest() | ReadUrl():
@@ -131,5 +162,14 @@ class Runner:
                 self.processes.start(job)
             case StopProcess():
                 self.processes.stop(job)
+            case StopChildren(is_only_idle):
+                self._stop_children(job, is_only_idle=is_only_idle)
             case _:  # written before the state was recorded
                 return
+
+
+def _is_idle(job: Job) -> bool:
+    """Whether nothing that changes anything is under way for a job: stopped now, it has done nothing."""
+    if isinstance(job.work, PlanWork):
+        return not under_way(job.work)
+    return isinstance(job.state, NotStarted)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from azjobs.core import wire
-from azjobs.core.job import PlanWork
+from azjobs.core.job import ProcessWork
 from azjobs.daemon.job_requests import JobRequests
 from azjobs.daemon.parts import Parts
 from azjobs.daemon.rights import refuse_jobs
@@ -73,6 +73,6 @@ class Service:
         for job in self._runner:
             name = job.name or f"Job{job.id}"
             label = f"{job.id} {name}" if job.id is not None else name
-            is_waiting = isinstance(job.work, PlanWork) or not job.work.pid
+            is_waiting = not (isinstance(job.work, ProcessWork) and job.work.pid)
             (waiting if is_waiting else going_on).append(label)
         return tuple(going_on), tuple(waiting)
