@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from azjobs.session.starting import start_job
     from azjobs.session.tracking import track
     from azjobs.session.values import Unopened
+    from azjobs.session.watching import JobEvent, watch_jobs
 
 #: Where each public name is defined; a name is loaded when it is first asked for.
 _HOMES = {
@@ -192,6 +193,7 @@ _HOMES = {
         "get_az_access_token",
     ),
     "azjobs.session.values": ("Unopened",),
+    "azjobs.session.watching": ("JobEvent", "watch_jobs"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -220,6 +222,7 @@ __all__ = [
     "InvalidInput",
     "Job",
     "JobBlocked",
+    "JobEvent",
     "JobFailed",
     "JobNotFinished",
     "JobNotFound",
@@ -292,6 +295,7 @@ __all__ = [
     "stop_job",
     "track",
     "wait_job",
+    "watch_jobs",
     "write_progress",
 ]
 

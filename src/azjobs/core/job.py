@@ -233,6 +233,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.parent or self.uuid
 
     @property
+    def shown_name(self) -> str:
+        """Its name; the one that PowerShell gives where none was given."""
+        return self.name or (f"Job{self.id}" if self.id is not None else self.command)
+
+    @property
     def state_name(self) -> JobState:
         """The stored state; `core.observe` tells the true one while no daemon runs."""
         return name_of(self.state)

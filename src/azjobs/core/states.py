@@ -29,6 +29,11 @@ class JobState(StrEnum):
     STOPPING = "Stopping"  # asked to stop, has not ended yet
     AT_BREAKPOINT = "AtBreakpoint"  # as Suspended
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether a job in it can never change again."""
+        return self in FINISHED
+
 
 FINISHED = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.STOPPED})
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from azjobs.core.job import Job
 from azjobs.core.states import is_finished
-from azjobs.core.wire import Changed
+from azjobs.core.wire import Changed, changed_of
 
 BACKLOG_BYTES = 4 * 1024 * 1024  # guess: some ten thousand changes
 
@@ -22,13 +22,6 @@ class Outlet(Protocol):
     def push(self, changed: Changed) -> None:
         """Send without waiting."""
         ...
-
-
-def changed_of(job: Job, *, is_removed: bool = False) -> Changed:
-    """What is told of a job."""
-    return Changed(
-        job.uuid, job.id, job.state, job.status_message, job.percent, job.remote_state, is_removed=is_removed
-    )
 
 
 class Followers:

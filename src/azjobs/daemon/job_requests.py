@@ -16,7 +16,6 @@ from azjobs.core.plans import PLANS
 from azjobs.core.secret import SecureString
 from azjobs.core.states import NotStarted, is_finished, is_process_waiting
 from azjobs.daemon.callers import Callers
-from azjobs.daemon.followers import changed_of
 from azjobs.daemon.parts import Parts
 from azjobs.daemon.rights import NO_CREDENTIALS, refuse_jobs
 from azjobs.daemon.server import Connection, Handlers
@@ -129,11 +128,13 @@ class JobRequests:
         return replace(job, work=work)
 
     async def _on_follow(self, connection: Connection, message: wire.Follow) -> wire.Reply:
+        """Tell what the jobs are now: of all jobs the unfinished ones, for the others are in the store."""
         self._followers.add(connection, message.uuids)
-        for uuid in message.uuids:
+        for uuid in message.uuids or [job.uuid for job in self._runner if job.id is not None]:
             job = self._runner.find(uuid) or self._store.load(uuid)
             gone = wire.Changed(uuid, None, NotStarted(), is_removed=True)
-            connection.push(changed_of(job) if job is not None else gone)
+            connection.send(wire.changed_of(job) if job is not None else gone)
+            await connection.drain()
         return wire.Ok(message.seq)
 
     async def _on_stop(self, connection: Connection, message: wire.Stop) -> wire.Reply:

@@ -87,6 +87,11 @@ class Connection:
         for task in self._held:
             task.cancel()
 
+    async def drain(self) -> None:
+        """Wait until the client has read most of what was sent."""
+        with contextlib.suppress(ConnectionError):  # it has gone
+            await self._writer.drain()
+
     def send(self, reply: Reply) -> None:
         """Send a reply."""
         if not self._writer.is_closing():

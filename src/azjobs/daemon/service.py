@@ -71,7 +71,7 @@ class Service:
         going_on: list[str] = []
         waiting: list[str] = []
         for job in self._runner:
-            name = job.name or f"Job{job.id}"
+            name = job.shown_name
             label = f"{job.id} {name}" if job.id is not None else name
             is_waiting = not (isinstance(job.work, ProcessWork) and job.work.pid)
             (waiting if is_waiting else going_on).append(label)

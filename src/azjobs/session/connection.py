@@ -127,6 +127,26 @@ class Connection:
                 self._pushed.append(reply)
         return self._pushed.popleft()
 
+    def arrived(self) -> list[Changed]:
+        """Return what the daemon has told unasked, without waiting.
+
+        Raises:
+            ConnectionLost: nothing is left to return, and the daemon has gone.
+        """
+        if not self._pushed:
+            replies: list[Reply] = []
+            with contextlib.suppress(BlockingIOError):
+                replies.append(self._next_reply(0.0))
+            self._pushed.extend(reply for reply in (*replies, *self._arrived) if isinstance(reply, Changed))
+            self._arrived.clear()
+        told = list(self._pushed)
+        self._pushed.clear()
+        return told
+
+    def fileno(self) -> int:
+        """Return the descriptor, which is readable when the daemon says something."""
+        return self._sock.fileno()
+
     def close(self) -> None:
         """Close the socket; a thread that waits in `told` is woken."""
         with contextlib.suppress(OSError):
@@ -159,7 +179,7 @@ class Connection:
             self._sock.settimeout(timeout_s)
             try:
                 data = self._sock.recv(READ_BYTES)
-            except TimeoutError:
+            except (TimeoutError, BlockingIOError):
                 raise
             except OSError as error:
                 raise ConnectionLost(is_sent=True) from error

@@ -45,7 +45,7 @@ class Following:
             try:
                 return connection.told(left_s)
             except ConnectionLost:
-                self._drop()
+                self.drop()
 
     def start(self) -> Connection:
         """Connect and follow; `next` does it where it was not done."""
@@ -73,12 +73,13 @@ class Following:
         """Follow no more; what is told of these jobs later wakes the next follower for nothing, and no more."""
         connection = self._connection
         if connection is None or self._greet is not _nothing or sys.exc_info()[0] is not None:
-            self._drop()
+            self.drop()
             return
         self._connection = None
         self._client.keep_following(connection)
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Let go of the connection; it serves nobody else."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -87,7 +87,7 @@ def find(
     if job is None:
         views = [view for view in load_views(here.layout) if own is None or view.row.session == own]
     else:
-        views = find_views(here.layout, _names(job), session=own)
+        views = find_views(here.layout, names_of(job), session=own)
     if name:
         views = [view for view in views if matches(name, view.name)]
     if state:
@@ -110,7 +110,7 @@ def wait_job(job: Jobs, *, timeout: float | None = None, any: bool = False) -> l
         JobBlocked: all that are left to wait for wait for an answer themselves.
     """
     here = local()
-    views = find_views(here.layout, _names(job))
+    views = find_views(here.layout, names_of(job))
     ended = wait_until_over(here, [view.uuid for view in views], timeout_s=timeout, is_any=any)
     return [_handle(view, here) for view in views if view.uuid in ended]
 
@@ -119,6 +119,8 @@ def wait_until_over(here: Local, uuids: Sequence[str], *, timeout_s: float | Non
     """Wait for the ends of jobs and return the uuids of those that ended (or were removed); raises as `wait_job`."""
     from azjobs.session.following import Following
 
+    if not uuids:  # to follow none is to follow all
+        return set()
     deadline_at = None if timeout_s is None else time.monotonic() + timeout_s
     with Following(here.client, uuids) as changes:
         while True:
@@ -147,7 +149,7 @@ def stop_job(job: Jobs) -> list[Job[Any]]:
         JobNotFound: an id or name is not there.
     """
     here = local()
-    views = find_views(here.layout, _names(job))
+    views = find_views(here.layout, names_of(job))
     stop_views(here, views)
     return [_handle(view, here) for view in views]
 
@@ -179,7 +181,7 @@ def remove_job(job: Jobs, *, force: bool = False) -> None:
     from azjobs.core.wire import Ok, Remove
 
     here = local()
-    views = find_views(here.layout, _names(job))
+    views = find_views(here.layout, names_of(job))
     unfinished = [view for view in views if view.state not in FINISHED]
     if unfinished and not force:
         view = unfinished[0]
@@ -221,7 +223,7 @@ def answer_job(
     from azjobs.session.environment import sendable_environment
 
     here = local()
-    views = find_views(here.layout, _names(job))
+    views = find_views(here.layout, names_of(job))
     if len(views) != 1:
         raise InvalidInput(f"An answer is for one job; {job} means {len(views)}.")
     view = views[0]
@@ -252,7 +254,7 @@ def view_of(here: Local, job: JobLike) -> JobView:
         JobNotFound: it is not there.
         InvalidInput: a pattern means several, or none.
     """
-    views = find_views(here.layout, _names(job))
+    views = find_views(here.layout, names_of(job))
     if len(views) != 1:
         raise InvalidInput(f"{job} means {len(views)} jobs; name one.")
     return views[0]
@@ -264,7 +266,8 @@ def _handle(view: JobView, here: Local) -> Job[Any]:
     return Job(view.uuid, here)
 
 
-def _names(job: Jobs) -> list[int | str]:
+def names_of(job: Jobs) -> list[int | str]:
+    """Return what names the jobs that are meant."""
     several = [job] if isinstance(job, int | str) or not isinstance(job, Iterable) or hasattr(job, "uuid") else job
     return [one if isinstance(one, int | str) else one.uuid for one in several]
 

@@ -38,7 +38,7 @@ class JobView:
     @property
     def name(self) -> str:
         """Its name; the one that PowerShell gives where none was given."""
-        return self.row.name or (f"Job{self.row.id}" if self.row.id is not None else self.row.command)
+        return self.row.shown_name
 
     @property
     def type(self) -> JobType:

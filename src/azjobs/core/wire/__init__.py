@@ -47,6 +47,7 @@ from azjobs.core.wire.replies import (
     Token,
     Welcome,
     Writes,
+    changed_of,
 )
 
 __all__ = [
@@ -84,6 +85,7 @@ __all__ = [
     "Welcome",
     "WhatIf",
     "Writes",
+    "changed_of",
     "format_frame",
     "parse_message",
     "parse_reply",

@@ -76,7 +76,10 @@ class WhatIf(msgspec.Struct, tag=True, frozen=True):
 
 
 class Follow(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
-    """Push `Changed` for these jobs (all jobs when empty), their present state first."""
+    """Push `Changed` for these jobs, their present state first.
+
+    For all jobs when empty: first for the unfinished ones; the others are in the store.
+    """
 
     seq: int
     uuids: tuple[str, ...] = ()

@@ -114,6 +114,21 @@ class Changed(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
     percent: float | None = None
     remote_state: str = ""
     is_removed: bool = False
+    name: str = ""
+
+
+def changed_of(job: Job, *, is_removed: bool = False) -> Changed:
+    """What is told of a job."""
+    return Changed(
+        job.uuid,
+        job.id,
+        job.state,
+        job.status_message,
+        job.percent,
+        job.remote_state,
+        is_removed=is_removed,
+        name=job.shown_name,
+    )
 
 
 Reply = (
