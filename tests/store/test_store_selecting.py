@@ -126,6 +126,21 @@ def test_job_that_goes_on_after_its_end_was_recorded_is_counted_once(store_file:
     assert count_ended(store_file, states={JobState.FAILED}) == 4
 
 
+def test_children_are_found_by_their_batch(store_file: Path):
+    """Jobs of one batch, or those of none: unfinished and ended ones alike."""
+    fill(store_file)
+    with contextlib.closing(SqliteStore(store_file)) as store:
+        store.add(make_job("c1", parent="u1", state=Completed(1.0, 600.0)), is_attached=False)
+        store.add(make_job("c2", parent="u1", state=Running(1.0)), is_attached=False)
+        store.commit()
+    assert ids(read_jobs(store_file, parent="u1")) == [12, 13]
+    assert ids(read_jobs(store_file, parent="u1", states=[], ended_after=1.0)) == []
+    assert ids(read_jobs(store_file, parent="u2")) == []
+    assert ids(read_jobs(store_file, parent="", newest=1)) == [10, 11]
+    assert ids(read_jobs(store_file, newest=1)) == [11, 12, 13]
+    assert (count_ended(store_file), count_ended(store_file, parent="")) == (11, 10)
+
+
 @pytest.mark.parametrize(
     ("name", "index"),
     [
@@ -139,8 +154,8 @@ def test_job_that_goes_on_after_its_end_was_recorded_is_counted_once(store_file:
 def test_listings_are_answered_by_an_index(store_file: Path, name: str, index: str):
     """Each selection is made in an index, and nothing is sorted for it."""
     with contextlib.closing(SqliteStore(store_file)) as store:
-        store._db.create_function("fits", 2, lambda *_: True)
-        asked = dict.fromkeys(("parent", "newest", "before", "after", "state", "pattern"), 1) | {"states": "[]"}
+        store._db.create_function("fits", 1, lambda *_: True)
+        asked = dict.fromkeys(("parent", "newest", "before", "after", "state"), 1) | {"states": "[]"}
         plan = [row[3] for row in store._db.execute(f"EXPLAIN QUERY PLAN {query(name)}", asked)]
     assert index in plan[0]
     assert not [line for line in plan if "B-TREE" in line]

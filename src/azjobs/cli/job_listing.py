@@ -6,14 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from azjobs.cli.job_choice import numbers, show_jobs, view_json
+from azjobs.cli.output import Format
 from azjobs.cli.shell import Shell
 from azjobs.core.naming import is_wildcard
-from azjobs.session.job_list import find
+from azjobs.session.job_list import find, find_recent
 from azjobs.session.local import local
 from azjobs.session.views import JobView
 
 if TYPE_CHECKING:  # annotations are read as text
     from azjobs.commands.parameters import JobId
+
+SHOWN = 100  # guess: some screens full; a table of more is for nobody's eyes
 
 
 def get_job(
@@ -27,6 +30,8 @@ def get_job(
 ) -> int:
     """List jobs; all of this user, from every session, when none is named. No daemon is needed for that.
 
+    A table of all jobs has the unfinished ones and the 100 that ended last; the other forms of output have all.
+
     Args:
         shell: the invocation.
         id: Ids, names or patterns of jobs.
@@ -35,7 +40,13 @@ def get_job(
         all: Only the jobs of this session.
         view: The columns of the table, ours or PowerShell's.
     """
-    views = find(local(), numbers(id) or None, name=name or "", state=state or "", session="this" if all else "all")
+    if _is_overview(shell) and not (id or name or all):
+        views, older = find_recent(local(), SHOWN, state=state or "")
+    else:
+        views, older = (
+            find(local(), numbers(id) or None, name=name or "", state=state or "", session="this" if all else "all"),
+            0,
+        )
     if view == "powershell":
         shell.show([view_json(one) for one in views], _as_powershell(shell))
     else:
@@ -43,7 +54,15 @@ def get_job(
     if shell.wishes.is_debug:
         for one in views:
             _tell_details(shell, one)
+    if older:
+        noun = "job that ended is" if older == 1 else "jobs that ended are"
+        shell.say(f"{older} older {noun} not shown. Type: azjobs job get --output json")
     return 0
+
+
+def _is_overview(shell: Shell) -> bool:
+    """Whether people look at a table; what reads JSON, or asks for ids or by a query, gets everything."""
+    return shell.form is Format.TABLE and shell.wishes.query is None and not shell.wishes.is_quiet
 
 
 def _as_powershell(shell: Shell) -> Callable[[Any], str]:

@@ -10,6 +10,8 @@ from click.shell_completion import CompletionItem
 
 from azjobs.core.errors import AzJobsError
 
+OFFERED = 100  # guess: as many ended jobs as the table of jobs has; whoever means an older one knows its id
+
 
 class Choice(click.Choice[str]):
     """One of a few words, in any case; completed as they are written."""
@@ -48,7 +50,7 @@ class JobId(click.ParamType[str]):
         from azjobs.session.looking import load_views  # noqa: PLC0415 - same
 
         with contextlib.suppress(AzJobsError):
-            views = [view for view in load_views(local().layout) if view.id is not None]
+            views = load_views(local().layout, newest=OFFERED, parent="")
             if incomplete and not incomplete.isdecimal():
                 return _beginning(incomplete, [(view.name, view.state.value) for view in views])
             return _beginning(incomplete, [(str(view.id), f"{view.name} {view.state.value}") for view in views])

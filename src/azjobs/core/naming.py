@@ -9,6 +9,7 @@ Source: learn.microsoft.com resource-name-rules, cited as [names].
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fnmatch import translate
 from urllib.parse import quote
 
@@ -163,7 +164,16 @@ def is_wildcard(pattern: str) -> bool:
 
 def matches(pattern: str, name: str) -> bool:
     """Whether `name` fits `pattern`, without case; "" fits everything."""
-    return not pattern or re.fullmatch(translate(pattern.lower()), name.lower()) is not None
+    return matcher(pattern)(name)
+
+
+def matcher(pattern: str) -> Callable[[str], bool]:
+    """Return what tells of each of many names whether it fits, as `matches` does."""
+    lower = pattern.lower()
+    if not is_wildcard(pattern):
+        return lambda name: not lower or name.lower() == lower
+    fit = re.compile(translate(lower)).fullmatch
+    return lambda name: fit(name.lower()) is not None
 
 
 def _characters(wrong: re.Pattern[str], name: str) -> str:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from azjobs.core.errors import InvalidInput, JobBlocked, JobNotFinished, JobNotFound
 from azjobs.core.naming import matches
-from azjobs.core.states import FINISHED, JobState
+from azjobs.core.states import FINISHED, JobState, is_finished
 from azjobs.session.local import Local, local
 from azjobs.session.looking import find_views, is_daemon_alive, load_views, parse_state
 from azjobs.session.views import JobView
-from azjobs.store.reader import has_unfinished
+from azjobs.store.reader import count_ended, has_unfinished
 
 if TYPE_CHECKING:
     from azjobs.core.secret import Credential, SecureString
@@ -85,7 +85,9 @@ def find(
         raise InvalidInput(f"session is all or this, not {session}.")
     own = here.require_session().key if session == "this" else None
     if job is None:
-        views = [view for view in load_views(here.layout) if own is None or view.row.session == own]
+        asked = [parse_state(state)] if state else None
+        found = load_views(here.layout, states=asked, parent="")
+        views = [view for view in found if own is None or view.row.session == own]
     else:
         views = find_views(here.layout, names_of(job), session=own)
     if name:
@@ -95,6 +97,16 @@ def find(
         views = [view for view in views if view.state is wanted]
     wake(here)
     return sorted(views, key=lambda view: (view.id is None, view.id or 0))
+
+
+def find_recent(here: Local, most: int, *, state: str = "") -> tuple[list[JobView], int]:
+    """Return the unfinished jobs and the `most` that ended last, and how many that ended before are left out."""
+    asked = [parse_state(state)] if state else None
+    found = load_views(here.layout, states=asked, newest=most, parent="")
+    ended = sum(is_finished(view.row.state) for view in found)
+    older = max(0, count_ended(here.layout.store_file, states=asked, parent="") - ended) if ended >= most else 0
+    wake(here)
+    return [view for view in found if asked is None or view.state in asked], older
 
 
 def wait_job(job: Jobs, *, timeout: float | None = None, any: bool = False) -> list[Job[Any]]:
@@ -123,10 +135,11 @@ def wait_until_over(here: Local, uuids: Sequence[str], *, timeout_s: float | Non
         return set()
     deadline_at = None if timeout_s is None else time.monotonic() + timeout_s
     with Following(here.client, uuids) as changes:
+        left: Sequence[str] = uuids
         while True:
-            views = load_views(here.layout, uuids=uuids)
-            open_ = [view for view in views if view.state not in FINISHED]
-            ended = set(uuids) - {view.uuid for view in open_}
+            open_ = [view for view in load_views(here.layout, uuids=left) if view.state not in FINISHED]
+            left = [view.uuid for view in open_]
+            ended = set(uuids) - set(left)
             if not open_ or (is_any and ended):
                 return ended
             if all(view.question is not None for view in open_):
@@ -135,6 +148,8 @@ def wait_until_over(here: Local, uuids: Sequence[str], *, timeout_s: float | Non
             if left_s is not None and left_s <= 0:
                 return ended
             changes.next(left_s)
+            while changes.next(0) is not None:  # one look for all that was told meanwhile
+                pass
 
 
 def stop_job(job: Jobs) -> list[Job[Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Unpack
 
 from azjobs.core.errors import InvalidInput, JobNotFound
 from azjobs.core.job import Job as Row
@@ -15,7 +16,7 @@ from azjobs.core.layout import Layout
 from azjobs.core.naming import is_wildcard, matches
 from azjobs.core.states import JobState, is_finished
 from azjobs.session.views import JobView
-from azjobs.store.reader import read_jobs
+from azjobs.store.reader import Selection, find_named, read_jobs
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # the module costs a command line 4 ms
 
@@ -33,10 +34,14 @@ def load_view(layout: Layout[Path], uuid: str) -> JobView:
 
 
 def load_views(
-    layout: Layout[Path], *, ids: Iterable[int] | None = None, uuids: Iterable[str] | None = None
+    layout: Layout[Path],
+    *,
+    ids: Iterable[int] | None = None,
+    uuids: Iterable[str] | None = None,
+    **selection: Unpack[Selection],
 ) -> list[JobView]:
-    """Return jobs by id: those named, or all that show themselves."""
-    rows = read_jobs(layout.store_file, ids=ids, uuids=uuids)
+    """Return jobs by id: those named, or all that show themselves; `selection` narrows them down (`read_jobs`)."""
+    rows = read_jobs(layout.store_file, ids=ids, uuids=uuids, **selection)
     return as_views(layout, rows)
 
 
@@ -54,27 +59,33 @@ def find_views(layout: Layout[Path], wanted: Iterable[int | str], *, session: st
     Raises:
         JobNotFound: an id, uuid or name is not there.
     """
-    names = list(wanted)
-    if all(isinstance(name, int) or name.isdecimal() for name in names):
-        found = load_views(layout, ids=[int(name) for name in names])
-    else:
-        found = load_views(layout)
+    names = [_as_id(name) for name in wanted]
+    ids = [name for name in names if isinstance(name, int)]
+    texts = [name for name in names if isinstance(name, str)]
+    uuids = [text.lower() for text in texts if _UUID.fullmatch(text)]
+    called = [text for text in texts if not _UUID.fullmatch(text)]
+    if called:
+        uuids += find_named(layout.store_file, called)
+    found = load_views(layout, ids=ids, uuids=uuids)
+    by_name: dict[int | str, JobView] = {view.id: view for view in found if view.id is not None}
+    by_name |= {view.uuid: view for view in found}
     chosen: dict[str, JobView] = {}
     for name in names:
-        hits = [view for view in found if is_named(view, name)]
-        if not hits and isinstance(name, str) and _UUID.fullmatch(name):
-            hits = load_views(layout, uuids=[name.lower()])
+        key = name if isinstance(name, int) else name.lower()
+        hits = [by_name[key]] if key in by_name else [view for view in found if _is_called(view, name)]
         if not hits and not (isinstance(name, str) and is_wildcard(name)):
             raise JobNotFound(f"No job {name}. Type: azjobs job get")
         chosen |= {view.uuid: view for view in hits if session is None or view.row.session == session}
     return list(chosen.values())
 
 
-def is_named(view: JobView, name: int | str) -> bool:
-    """Whether a job is meant by an id, a uuid, a name or a pattern."""
-    if isinstance(name, int) or name.isdecimal():
-        return view.id == int(name) or view.name == str(name)
-    return view.uuid == name.lower() or matches(name, view.name)
+def _as_id(name: int | str) -> int | str:
+    return int(name) if isinstance(name, str) and name.isdecimal() else name
+
+
+def _is_called(view: JobView, name: int | str) -> bool:
+    """Whether a job that shows itself has this name, or fits this pattern."""
+    return isinstance(name, str) and view.id is not None and matches(name, view.name)
 
 
 def parse_state(text: str) -> JobState:

@@ -103,4 +103,4 @@ SELECT document FROM jobs WHERE parent = :parent AND parent <> '';
 
 -- find_named_jobs --
 SELECT uuid FROM jobs
-WHERE id IS NOT NULL AND fits(:pattern, CASE name WHEN '' THEN 'Job' || id ELSE name END);
+WHERE id IS NOT NULL AND fits(CASE name WHEN '' THEN 'Job' || id ELSE name END);

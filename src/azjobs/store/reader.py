@@ -14,17 +14,27 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 
 from azjobs.core.job import Job
-from azjobs.core.naming import matches
+from azjobs.core.naming import matcher
 from azjobs.core.states import FINISHED, JobState, ended_at_of
 from azjobs.store.database import check, connect, migrations, open_for_reading, parse_stored_job, told
 from azjobs.store.queries import query
 
 ALL = -1  # of a LIMIT: there is none [sqlite.org/lang_select.html]
+
+
+class Selection(TypedDict, total=False):
+    """What narrows a listing down; see `read_jobs`."""
+
+    states: Collection[JobState] | None
+    newest: int | None
+    ended_before: float | None
+    ended_after: float | None
+    parent: str | None
 
 
 class _Wanted(NamedTuple):
@@ -48,7 +58,7 @@ class _Wanted(NamedTuple):
 
     def select(self, jobs: Iterable[Job]) -> list[Job]:
         """Return those that are wanted."""
-        own = [job for job in jobs if self.parent is None or getattr(job, "parent", "") == self.parent]
+        own = [job for job in jobs if self.parent is None or job.parent == self.parent]
         ended = [job for job in own if self._is_ended(job)]
         if self.newest is not None:
             ended = sorted(ended, key=_when_ended, reverse=True)[: self.newest]
@@ -134,9 +144,9 @@ def find_named(file: Path, names: Iterable[str]) -> list[str]:
     found: list[str] = []
     with _opened(file) as db:
         if db is not None:
-            db.create_function("fits", 2, matches, deterministic=True)
             for pattern in names:
-                found += [uuid for (uuid,) in db.execute(query("find_named_jobs"), {"pattern": pattern})]
+                db.create_function("fits", 1, matcher(pattern), deterministic=True)
+                found += [uuid for (uuid,) in db.execute(query("find_named_jobs"))]
     return list(dict.fromkeys(found))
 
 

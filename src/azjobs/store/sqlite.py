@@ -274,7 +274,7 @@ def _row(job: Job) -> dict[str, Any]:
         "state": str(job.state_name),
         "type": str(job.type),
         "session": job.session,
-        "parent": getattr(job, "parent", ""),
+        "parent": job.parent,
         "submitted_at": job.submitted_at,
         "ended_at": ended_at_of(job.state),
         "document": format_job(job).decode(),
