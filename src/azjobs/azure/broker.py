@@ -117,11 +117,10 @@ class TokenBroker:
             SignInFailed: refused; asking again does not help.
             SignInUnavailable: the service cannot be reached or is overloaded.
         """
-        description = msgspec.json.encode(sign_in).decode()
-        key = (sign_in.key, owner, description, scope, claims)
-        kept = self._kept.get(key)
-        if kept is not None and self._clock() < kept.renew_at:
-            return kept.token
+        key = _key(sign_in, owner, scope, claims)
+        kept = self._good(key)
+        if kept is not None:
+            return kept
         fetch = self._fetches.get(key)
         if fetch is None:
             ask = _Ask(key, sign_in, secrets, build or self._build, on_fetched)
@@ -129,6 +128,15 @@ class TokenBroker:
             self._fetches[key] = fetch
             fetch.add_done_callback(partial(self._fetched, key))
         return await asyncio.shield(fetch)
+
+    def ready(self, sign_in: SignIn, scope: str, *, owner: str = "") -> Token | None:
+        """Return the token that `fetch` would give without asking anybody; None when it would have to ask."""
+        return self._good(_key(sign_in, owner, scope, ""))
+
+    def keeps(self, token: Token, sign_in: SignIn, scope: str, *, owner: str = "") -> bool:
+        """Whether this is the token that was given out last, and is not forgotten."""
+        kept = self._kept.get(_key(sign_in, owner, scope, ""))
+        return kept is not None and kept.token == token
 
     def forget(self, key: SignInKey, owner: str | None = None) -> None:
         """Drop all tokens and credentials of a sign-in (of one owner, or of all), as after signing in again."""
@@ -170,6 +178,10 @@ class TokenBroker:
         if self._is_wanted(key):
             self._kept[key] = _Kept(token, token.expires_at - margin_s)
         return token
+
+    def _good(self, key: _CacheKey) -> Token | None:
+        kept = self._kept.get(key)
+        return kept.token if kept is not None and self._clock() < kept.renew_at else None
 
     def _is_ending(self, token: Token) -> bool:
         return self._clock() >= token.expires_at - STILL_GOOD_S
@@ -220,6 +232,10 @@ class TokenBroker:
         close = getattr(self._credentials.pop(known, None), "close", None)
         if close is not None:
             self._pool.submit(close)
+
+
+def _key(sign_in: SignIn, owner: str, scope: str, claims: str) -> _CacheKey:
+    return sign_in.key, owner, msgspec.json.encode(sign_in).decode(), scope, claims
 
 
 def _get_token(credential: Credential, scope: str, claims: str) -> tuple[AccessToken | Exception, Answer]:

@@ -74,16 +74,26 @@ class PlainReads:
             answers.update(zip(reads, found, strict=True))
 
     async def _answer(self, request: Request, context: ContextValue, correlation_id: str) -> Answer:
-        call = Call(request, Intended(sends=1))
+        call, is_second = Call(request, Intended(sends=1)), False
         effects = [calls.send("read", request)]
         while not isinstance(call.phase, Ended):
             effect = effects[0]
             await asyncio.sleep(effect.delay_s)
-            wait_s = self._exchange.hold_back_s(effect, request, context)
-            if wait_s > 0:
-                effects = [replace(effect, delay_s=wait_s)]
-                continue
-            event = await self._exchange.perform(effect, request, context, secrets={}, correlation_id=correlation_id)
+            try:
+                token = await self._exchange.token(context)
+            except AzJobsError as error:
+                event = self._exchange.failed(effect, request, error)
+            else:
+                wait_s = self._exchange.hold_back_s(effect, request, context)
+                if wait_s > 0:
+                    effects = [replace(effect, delay_s=wait_s)]
+                    continue
+                event = await self._exchange.perform(
+                    effect, request, context, token, secrets={}, correlation_id=correlation_id
+                )
+                if self._exchange.renew(event, context, token) and not is_second:
+                    effects, is_second = [replace(effect, delay_s=0.0)], True
+                    continue
             if isinstance(event, SignInMissing):
                 raise SignInFailed(event.text) if event.is_refused else NotSignedIn(event.text)
             if isinstance(event, Refused):

@@ -1,17 +1,22 @@
-"""Perform what goes to Azure: wait until it is due, get token and secrets, send, and say what came of it.
+"""Perform what goes to Azure: wait until it is due, get secrets and token, send, and say what came of it.
 
-A fixed number of senders draws from one queue, so that a thousand waiting
-operations cost a timer each and nothing more. The order of the checks is the
-order of promises: recorded before sent, within the shared budgets, in the
-granted context only.
+A fixed number of senders draws from one queue, and what is in it lacks nothing:
+what a request lacks it waits for at a gate, with all that lack the same. So a
+thousand waiting operations cost a timer or an entry in a list each and nothing
+more, and an account whose sign-in hangs holds up its own requests only. The
+order of the checks is the order of promises: recorded before sent, within the
+shared budgets, in the granted context only.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
+from collections.abc import Iterator
+from typing import NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from azjobs.azure.broker import Token
@@ -20,8 +25,8 @@ from azjobs.azure.sender import Sender
 from azjobs.azure.transport import Unanswered, Unsent
 from azjobs.core.arm import Reply, Request
 from azjobs.core.budget import BudgetKey, Budgets, classify
-from azjobs.core.context import ContextValue
-from azjobs.core.errors import AzJobsError, Fault, HomeUnusable, NotSignedIn, Sent, SignInFailed
+from azjobs.core.context import ContextValue, SignInKey
+from azjobs.core.errors import AzJobsError, Fault, HomeUnusable, NotSignedIn, Sent, SignInFailed, WrongTarget
 from azjobs.core.events import (
     Event,
     NotAnswered,
@@ -34,6 +39,7 @@ from azjobs.core.events import (
     SignInMissing,
 )
 from azjobs.core.job import Ended, Job, PlanWork
+from azjobs.daemon.gates import Gates
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.protections import Protections
 from azjobs.daemon.runner import Runner
@@ -43,11 +49,21 @@ from azjobs.store.protocol import Fenced
 
 FULL_PAUSE_S = 1.0  # guess: how soon it is tried again to record an intent on a full disk
 SENDERS = 100  # guess: as many as connections in the pool; ARM's bucket of writes is 200
+UNAUTHORIZED = 401
 JITTER = 0.1  # guess: spreads requests that were put off together over a tenth of their delay
 
 log = logging.getLogger(__name__)
 
-Item = tuple[str, SendRequest | ReadUrl]
+
+class _Due(NamedTuple):
+    """A request that is to be performed now, and what it needs of that it has already."""
+
+    uuid: str
+    effect: SendRequest | ReadUrl
+    secrets: dict[str, str] | None = None
+    is_recorded: bool = False  # its intent would survive a loss of power
+    token: Token | None = None
+    is_second: bool = False  # Azure did not take the token of the first attempt
 
 
 class Exchange:
@@ -66,11 +82,27 @@ class Exchange:
         """Seconds to wait so that the shared budgets are kept; 0 takes a place in them, for `perform` to give back."""
         return self._budgets.reserve(_budget_keys(effect, request, context), time.monotonic())
 
+    def ready_token(self, context: ContextValue) -> Token | None:
+        """Return a token if it is at hand; raises as `SignIns.ready_token`."""
+        return self._sign_ins.ready_token(context)
+
+    async def token(self, context: ContextValue) -> Token:
+        """Return a token; raises as `SignIns.token`."""
+        return await self._sign_ins.token(context)
+
+    def renew(self, event: Event, context: ContextValue, token: Token) -> bool:
+        """Whether Azure did not take the token. Then nothing was executed, and the next token asked for is another."""
+        is_refused = isinstance(event, Replied) and event.reply.status == UNAUTHORIZED
+        if is_refused:
+            self._sign_ins.forget_token(context, token)
+        return is_refused
+
     async def perform(
         self,
         effect: SendRequest | ReadUrl,
         request: Request,
         context: ContextValue,
+        token: Token,
         *,
         secrets: dict[str, str],
         correlation_id: str,
@@ -82,41 +114,28 @@ class Exchange:
         """
         event: Event | None = None
         try:
-            event = await self._perform(effect, request, context, secrets, correlation_id, overrides)
-        except (Unsent, SignInUnavailable) as error:
-            event = NotSent(self._now(), effect.call, str(error))
-        except Unanswered as error:
-            event = NotAnswered(self._now(), effect.call, str(error))
-        except NotSignedIn as error:
-            event = SignInMissing(self._now(), effect.call, str(error))
-        except SignInFailed as error:  # asking again does not help, signing in again may
-            fault = Fault("SignInFailed", str(error), request.label, sent=Sent.NO)
-            missing = SignInMissing(self._now(), effect.call, str(error), is_refused=True)
-            event = Refused(self._now(), effect.call, fault) if error.is_of_scope else missing
+            reply, url = await self._send(effect, request, context, token, secrets, correlation_id, overrides)
+            event = Replied(self._now(), effect.call, reply, url)
         except AzJobsError as error:
-            fault = Fault(type(error).__name__, str(error), request.label, sent=Sent.NO)
-            event = Refused(self._now(), effect.call, fault)
+            event = self.failed(effect, request, error)
         finally:
-            reply = event.reply if isinstance(event, Replied) else None
-            self._budgets.observe(_budget_keys(effect, request, context), reply, time.monotonic())
+            answer = event.reply if isinstance(event, Replied) else None
+            self._budgets.observe(_budget_keys(effect, request, context), answer, time.monotonic())
         return event
 
-    async def _perform(
-        self,
-        effect: SendRequest | ReadUrl,
-        request: Request,
-        context: ContextValue,
-        secrets: dict[str, str],
-        correlation_id: str,
-        overrides: tuple[str, ...],
-    ) -> Event:
-        token = await self._sign_ins.token(context)
-        reply, url = await self._send(effect, request, context, token, secrets, correlation_id, overrides)
-        if reply.status == 401:  # refused before execution: once more, with a new token
-            self._sign_ins.forget_token(context)
-            token = await self._sign_ins.token(context)
-            reply, url = await self._send(effect, request, context, token, secrets, correlation_id, overrides)
-        return Replied(self._now(), effect.call, reply, url)
+    def failed(self, effect: SendRequest | ReadUrl, request: Request, error: AzJobsError) -> Event:
+        """Return what an error says of a request: of getting its token, or of sending it."""
+        now, text = self._now(), str(error)
+        match error:
+            case Unsent() | SignInUnavailable():
+                return NotSent(now, effect.call, text)
+            case Unanswered():
+                return NotAnswered(now, effect.call, text)
+            case NotSignedIn():
+                return SignInMissing(now, effect.call, text)
+            case SignInFailed(is_of_scope=False):  # asking again does not help, signing in again may
+                return SignInMissing(now, effect.call, text, is_refused=True)
+        return Refused(now, effect.call, Fault(type(error).__name__, text, request.label, sent=Sent.NO))
 
     async def _send(
         self,
@@ -153,7 +172,10 @@ class RequestRunner:
         self._ledger = ledger
         self._vault = vault
         self._exchange = exchange
-        self._queue: asyncio.Queue[Item] = asyncio.Queue()
+        self._secrets: Gates[str, _Due] = Gates(self._get_secrets)
+        self._records: Gates[str, _Due] = Gates(self._make_durable)
+        self._tokens: Gates[tuple[str, SignInKey], _Due] = Gates(self._get_token)
+        self._queue: asyncio.Queue[_Due] = asyncio.Queue()
         self._senders: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -165,6 +187,7 @@ class RequestRunner:
         for task in self._senders:
             task.cancel()
         await asyncio.gather(*self._senders, return_exceptions=True)
+        await asyncio.gather(self._secrets.close(), self._records.close(), self._tokens.close())
 
     def schedule(self, uuid: str, effect: SendRequest | ReadUrl) -> None:
         """Perform the effect after its delay and feed the outcome back."""
@@ -172,68 +195,149 @@ class RequestRunner:
         job = self._runner.find(uuid)
         if isinstance(effect, ReadUrl) and effect.settle and job is not None and job.context is not None:
             delay_s += job.context.environment.settle_s
-        self._put((uuid, effect), delay_s)
+        self._put(_Due(uuid, effect), delay_s)
 
-    def _put(self, item: Item, delay_s: float) -> None:
+    def _put(self, due: _Due, delay_s: float = 0.0) -> None:
+        loop = asyncio.get_running_loop()
         if delay_s <= 0:
-            self._queue.put_nowait(item)
+            loop.call_soon(self._advance, due)
         else:
             delay_s *= 1 + JITTER * random.random()  # noqa: S311 - spreads load, protects nothing
-            asyncio.get_running_loop().call_later(delay_s, self._queue.put_nowait, item)
+            loop.call_later(delay_s, self._advance, due)
+
+    def _advance(self, due: _Due) -> None:
+        """Take a request to the gate of what it lacks next, or else to the senders."""
+        with self._guarded(due):
+            job = self._waiting(due)
+            if job is None:
+                return
+            request = _request_of(job, due)
+            if job.context is None:
+                fault = Fault("ContextRequired", "The job has no context.", request.label, sent=Sent.NO)
+                self._runner.apply(due.uuid, Refused(self._runner.now(), due.effect.call, fault))
+            elif isinstance(due.effect, SendRequest) and request.holes and due.secrets is None:
+                self._secrets.join("secrets", due)
+            elif isinstance(due.effect, SendRequest) and not request.is_read and not due.is_recorded:
+                self._records.join("the disk", due)
+            elif self._token_of(due, job.context) is None:
+                self._tokens.join((job.context.scope, job.context.sign_in_key), due)
+            else:
+                self._queue.put_nowait(due)
+
+    def _token_of(self, due: _Due, context: ContextValue) -> Token | None:
+        """The newest token that is at hand."""
+        return self._exchange.ready_token(context) or due.token
+
+    @contextlib.contextmanager
+    def _guarded(self, due: _Due) -> Iterator[None]:
+        """What goes wrong is this request's, and no other's."""
+        try:
+            try:
+                yield
+            except (NotSignedIn, WrongTarget) as error:
+                self._fail(due, error)
+        except HomeUnusable as error:  # it cannot be recorded that it is about to be sent: so it is not sent yet
+            log.warning("Put off: %s", error)
+            self._put(due, FULL_PAUSE_S)
+        except Fenced:
+            log.debug("Another daemon has taken over.")
+        except Exception:  # a fault of ours: this job stands still until the next daemon, the others go on
+            log.exception("A request of job %s could not be performed", due.uuid)
+
+    def _fail(self, due: _Due, error: AzJobsError) -> None:
+        job = self._waiting(due)
+        if job is not None:
+            self._runner.apply(due.uuid, self._exchange.failed(due.effect, _request_of(job, due), error))
+
+    def _waiting(self, due: _Due) -> Job | None:
+        """The job, if it still waits for this: it may have been stopped or removed in the meantime."""
+        job = self._runner.find(due.uuid)
+        if job is None or not isinstance(job.work, PlanWork):
+            return None
+        call = job.work.calls.get(due.effect.call)
+        return None if call is None or isinstance(call.phase, Ended) else job
+
+    # The gates
+
+    async def _get_secrets(self, _key: str, waiting: list[_Due]) -> None:
+        for due in waiting:
+            with self._guarded(due):
+                job = self._waiting(due)
+                if job is None:
+                    continue
+                names = set(_request_of(job, due).holes.values())
+                try:
+                    self._put(due._replace(secrets=await self._vault.job_secrets(due.uuid, names)))
+                except SecretsMissing as error:
+                    self._runner.apply(due.uuid, SecretMissing(self._runner.now(), error.names, due.effect.call))
+
+    async def _make_durable(self, _key: str, waiting: list[_Due]) -> None:
+        problem: Exception | None = None
+        try:
+            await self._ledger.durable()
+        except (HomeUnusable, Fenced) as error:
+            problem = error
+        for due in waiting:
+            with self._guarded(due):
+                if problem is not None:
+                    raise problem
+                self._put(due._replace(is_recorded=True))
+
+    async def _get_token(self, _key: tuple[str, SignInKey], waiting: list[_Due]) -> None:
+        """One of them asks; each looks at the answer as its own context allows."""
+        jobs = [job for due in waiting if (job := self._waiting(due)) is not None]
+        context = jobs[0].context if jobs else None
+        if context is None:
+            return
+        token: Token | None
+        try:
+            token = await self._exchange.token(context)
+        except WrongTarget:  # somebody signed in elsewhere meanwhile: each is told of its own context
+            token = None
+        except AzJobsError as error:
+            for due in waiting:
+                with self._guarded(due):
+                    self._fail(due, error)
+            return
+        for due in waiting:
+            self._put(due._replace(token=token))
+
+    # The senders
 
     async def _serve(self) -> None:
         while True:
-            uuid, effect = await self._queue.get()
-            try:
-                await self._perform(uuid, effect)
-            except HomeUnusable as error:  # it cannot be recorded that it is about to be sent: so it is not sent yet
-                log.warning("Put off: %s", error)
-                self._put((uuid, effect), FULL_PAUSE_S)
-            except Fenced:
-                return
-            except Exception:  # a fault of ours: this job stands still until the next daemon, the others go on
-                log.exception("A request of job %s could not be performed", uuid)
+            due = await self._queue.get()
+            with self._guarded(due):
+                await self._perform(due)
 
-    async def _perform(self, uuid: str, effect: SendRequest | ReadUrl) -> None:
-        job = self._waiting(uuid, effect)
-        if job is None:
+    async def _perform(self, due: _Due) -> None:
+        job = self._waiting(due)
+        if job is None or job.context is None:
             return
-        assert isinstance(job.work, PlanWork)
-        event = await self._event(job, effect, job.work.calls[effect.call].request)
-        if event is not None:
-            self._runner.apply(uuid, event)
-
-    def _waiting(self, uuid: str, effect: SendRequest | ReadUrl) -> Job | None:
-        """The job, if it still waits for this: it may have been stopped or removed in the meantime."""
-        job = self._runner.find(uuid)
-        if job is None or not isinstance(job.work, PlanWork):
-            return None
-        call = job.work.calls.get(effect.call)
-        return None if call is None or isinstance(call.phase, Ended) else job
-
-    async def _event(self, job: Job, effect: SendRequest | ReadUrl, request: Request) -> Event | None:
-        if job.context is None:
-            fault = Fault("ContextRequired", "The job has no context.", request.label, sent=Sent.NO)
-            return Refused(self._runner.now(), effect.call, fault)
-        secrets: dict[str, str] = {}
-        if isinstance(effect, SendRequest):
-            try:
-                secrets = await self._vault.job_secrets(job.uuid, set(request.holes.values()))
-            except SecretsMissing as error:
-                return SecretMissing(self._runner.now(), error.names, effect.call)
-            if not request.is_read:
-                await self._ledger.durable()
-        if self._waiting(job.uuid, effect) is None:
-            return None
-        wait_s = self._exchange.hold_back_s(effect, request, job.context)
+        context, request = job.context, _request_of(job, due)
+        token = self._token_of(due, context)
+        if token is None:  # it was near its end, or is withdrawn
+            self._put(due)
+            return
+        wait_s = self._exchange.hold_back_s(due.effect, request, context)
         if wait_s > 0:
-            self._put((job.uuid, effect), wait_s)
-            return None
-        return await self._exchange.perform(
-            effect,
+            self._put(_Due(due.uuid, due.effect, is_recorded=due.is_recorded, is_second=due.is_second), wait_s)
+            return
+        event = await self._exchange.perform(
+            due.effect,
             request,
-            job.context,
-            secrets=secrets,
+            context,
+            token,
+            secrets=due.secrets or {},
             correlation_id=str(UUID(job.uuid)),
             overrides=job.overrides,
         )
+        if self._exchange.renew(event, context, token) and not due.is_second:
+            self._put(due._replace(token=None, is_second=True))
+        else:
+            self._runner.apply(due.uuid, event)
+
+
+def _request_of(job: Job, due: _Due) -> Request:
+    assert isinstance(job.work, PlanWork)
+    return job.work.calls[due.effect.call].request

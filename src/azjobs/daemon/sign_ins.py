@@ -137,6 +137,18 @@ class SignIns:
                 if self._find(context) is held and self._users.find(person) is cache:
                     raise
 
+    def ready_token(self, context: ContextValue) -> Token | None:
+        """Return the token for Azure Resource Manager if nobody need be asked for it, else None.
+
+        Raises:
+            NotSignedIn, WrongTarget: as `token`.
+        """
+        held = self._find(context)
+        if held is None:
+            raise _gone(context.account_label)
+        check_environment(context, held.sign_in.environment)
+        return self._broker.ready(held.sign_in, context.environment.scope, owner=context.scope)
+
     def route(self, context: ContextValue) -> Route:
         """Return the way to the Resource Manager of a context: the one of whoever signed in."""
         held = self._find(context)
@@ -144,8 +156,11 @@ class SignIns:
             return Route(ca_file=context.environment.ca_file)
         return route_to(context.environment.resource_manager_url, held.sign_in, held.secrets)
 
-    def forget_token(self, context: ContextValue) -> None:
-        """Fetch a new token next time: Azure refused the present one."""
+    def forget_token(self, context: ContextValue, token: Token) -> None:
+        """Fetch a new token next time: Azure refused this one. Whoever was refused before has seen to that already."""
+        held = self._find(context)
+        if held is None or not self._broker.keeps(token, held.sign_in, context.environment.scope, owner=context.scope):
+            return
         self._refused.add((context.scope, context.sign_in_key))
         self._broker.forget(context.sign_in_key, context.scope)
 
