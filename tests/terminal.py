@@ -196,32 +196,33 @@ class Screen:
     def __init__(self, fd: int, timeout_s: float) -> None:
         self._fd = fd
         self._deadline_at = time.monotonic() + timeout_s
-        self._seen = ""
+        self.seen = ""
         self._is_over = False
 
     def wait_for(self, text: str) -> None:
         """Read until the text appears."""
-        start = len(self._seen)
-        while text not in self._seen[start:]:
-            assert not self._is_over, f"the command ended without {text!r}: {self._seen}"
-            self._read()
+        start = len(self.seen)
+        while text not in self.seen[start:]:
+            assert not self._is_over, f"the command ended without {text!r}: {self.seen}"
+            self.read()
 
     def read_all(self) -> str:
         """Read to the end."""
         while not self._is_over:
-            self._read()
-        return self._seen
+            self.read()
+        return self.seen
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Read what comes next."""
         left_s = self._deadline_at - time.monotonic()
         ready, _, _ = select.select([self._fd], [], [], max(0, left_s))
-        assert ready, f"nothing more came: {self._seen}"
+        assert ready, f"nothing more came: {self.seen}"
         try:
             data = os.read(self._fd, 65536)
         except OSError:  # Linux's way to say that nobody holds the other side
             data = b""
         self._is_over = not data
-        self._seen += data.decode(errors="replace")
+        self.seen += data.decode(errors="replace")
 
 
 class Python:

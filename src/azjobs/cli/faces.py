@@ -23,6 +23,7 @@ FACES = {
     "job receive": "job_receiving:receive_job",
     "job result": "job_receiving:result_of_job",
     "job wait": "job_waiting:wait_job",
+    "job watch": "job_watching:watch_job",
     "job start": "job_starting:start_job",
     "job stop": "job_changing:stop_job",
     "job remove": "job_changing:remove_job",

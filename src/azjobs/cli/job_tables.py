@@ -29,7 +29,7 @@ def job_table(rows: Sequence[Row], now: float, *, width: int | None = None, has_
     columns = [
         Column("Id", is_right=True),
         Column("Name", shrinks=True),
-        Column("State", paint=_paint if has_colour else None),
+        Column("State", paint=paint_state if has_colour else None),
         Column("Context", shrinks=True),
         Column("Target", shrinks=True),
         Column("Elapsed"),
@@ -82,6 +82,7 @@ def _powershell_cells(row: Row) -> list[str]:
     return [identity, row["name"], row["jobType"], row["state"], more, row.get("location") or "", row["command"]]
 
 
-def _paint(state: str, text: str) -> str:
+def paint_state(state: str, text: str) -> str:
+    """Return the name of a state in its colour."""
     code = _COLOURS.get(JobState(state)) if state in set(JobState) else None
     return text if code is None else f"\x1b[{code}m{text}\x1b[0m"

@@ -82,6 +82,7 @@ COMMANDS: tuple[Command, ...] = (
     _cmdlet(JOBS, "Start-Job", "azjobs.session.starting", "Run a command or script as a job.", aliases=("sajb",)),
     _cmdlet(JOBS, "Stop-Job", _JOBS, "Stop jobs.", aliases=("spjb",)),
     _cmdlet(JOBS, "Remove-Job", _JOBS, "Remove jobs with their output.", aliases=("rjb",)),
+    Command(JOBS, ("job", "watch"), "Show what becomes of jobs, as it happens.", is_read=True),
     Command(JOBS, ("job", "result"), "Print the value of a finished job, again and again.", is_read=True),
     Command(JOBS, ("job", "answer"), "Give a blocked job what it waits for."),
     _cmdlet(AZURE, "New-AzVM", "azjobs.commands.new_virtual_machine", "Create a virtual machine.", can_be_job=True),
