@@ -10,8 +10,9 @@ import pytest
 from azjobs.cli.faces import FACES, face_of
 from azjobs.cli.options import shell_parameters
 from azjobs.commands import names
-from azjobs.commands.parameters import Kind, kind_of, parameter_docs
+from azjobs.commands.parameters import Kind, kind_of
 from azjobs.commands.table import COMMANDS, Command, commands_of, find_command, suggest
+from azjobs.core.spelling import parameter_docs
 
 IDS = [command.words for command in COMMANDS]
 

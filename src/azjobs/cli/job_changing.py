@@ -7,10 +7,11 @@ from typing import Literal, Unpack
 
 from azjobs.cli.job_choice import Which, chosen, show_jobs
 from azjobs.cli.shell import Shell
-from azjobs.commands.parameters import JobId, spell_out
+from azjobs.commands.parameters import JobId
 from azjobs.core.errors import InvalidInput
 from azjobs.core.questions import ENVIRONMENT
 from azjobs.core.secret import SecureString
+from azjobs.core.spelling import spell_out
 from azjobs.core.states import QuestionKind
 from azjobs.session import job_list
 from azjobs.session.local import local

@@ -10,8 +10,9 @@ from azjobs.cli.job_records import Replay
 from azjobs.cli.shell import Shell
 from azjobs.cli.value_json import value_json
 from azjobs.cli.value_tables import value_table
-from azjobs.commands.parameters import JobId, spell_out
+from azjobs.commands.parameters import JobId
 from azjobs.core.errors import WaitTimedOut
+from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, JobState
 from azjobs.session.job_list import view_of
 from azjobs.session.jobs import Job

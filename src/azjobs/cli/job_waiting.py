@@ -7,7 +7,8 @@ from typing import Unpack
 
 from azjobs.cli.job_choice import Which, chosen, show_jobs
 from azjobs.cli.shell import Shell
-from azjobs.commands.parameters import JobId, spell_out
+from azjobs.commands.parameters import JobId
+from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, JobState
 from azjobs.session.job_list import wait_until_over
 from azjobs.session.local import local

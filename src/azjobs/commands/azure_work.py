@@ -24,7 +24,7 @@ ANY_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # stands for one whil
 
 
 class Acting(TypedDict, total=False):
-    """In which context a command acts, and what must be true of it (`commands.parameters.SHARED` says it to users)."""
+    """In which context a command acts, and what must be true of it (`core.spelling.SHARED` says it to users)."""
 
     az_context: Context | str | None
     expect_tenant: str | None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal, Unpack, overload
 
 from azjobs.commands.azure_work import Acting, Removing, Work, care_of, given, perform
-from azjobs.commands.parameters import spell_out
 from azjobs.core.errors import InvalidInput
 from azjobs.core.models import ActionResult
 from azjobs.core.naming import parse_resource_id
 from azjobs.core.plan import PlannedWrite
+from azjobs.core.spelling import spell_out
 from azjobs.session.jobs import Job
 
 Outcome = ActionResult | Job[ActionResult] | list[PlannedWrite]

@@ -8,12 +8,12 @@ from typing import Any, Literal, Unpack, overload
 import msgspec
 
 from azjobs.commands.azure_work import Acting, Work, care_of, given, perform
-from azjobs.commands.parameters import spell_out
 from azjobs.core.errors import InvalidInput
 from azjobs.core.models import VirtualMachine
 from azjobs.core.plan import PlannedWrite
 from azjobs.core.plans.new_vm_input import PASSWORD_HOLE, NewVm, check_new_vm
 from azjobs.core.secret import Credential
+from azjobs.core.spelling import spell_out
 from azjobs.session.jobs import Job
 from azjobs.session.named_secret import NamedSecret
 

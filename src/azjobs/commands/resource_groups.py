@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Literal, Unpack, overload
 
 from azjobs.commands.azure_work import Acting, Removing, Work, care_of, given, perform, read
-from azjobs.commands.parameters import spell_out
 from azjobs.core.errors import InvalidInput
 from azjobs.core.models import ActionResult, ResourceGroup
 from azjobs.core.naming import is_wildcard
 from azjobs.core.plan import PlannedWrite
+from azjobs.core.spelling import spell_out
 from azjobs.session.jobs import Job
 
 

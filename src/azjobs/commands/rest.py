@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal, Unpack, overload
 
 from azjobs.commands.azure_work import Removing, Work, care_of, perform
-from azjobs.commands.parameters import spell_out
 from azjobs.core.models import RestResponse
 from azjobs.core.plan import PlannedWrite
+from azjobs.core.spelling import spell_out
 from azjobs.session.jobs import Job
 
 Json = Any

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Unpack, overload
 
 from azjobs.commands.azure_work import Acting, Work, care_of, given, read
-from azjobs.commands.parameters import spell_out
 from azjobs.core.errors import InvalidInput
 from azjobs.core.job import PlanWork
 from azjobs.core.models import VirtualMachine
 from azjobs.core.naming import is_wildcard
+from azjobs.core.spelling import spell_out
 from azjobs.session.context import Context
 from azjobs.session.jobs import Job
 from azjobs.session.local import local

@@ -1,0 +1,66 @@
+"""Spell out what a function takes by `**options: Unpack[SomeTypedDict]`, so that several can share it. Pure.
+
+The types and words stay written once; help, notebooks and the shell see every parameter.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: What parameters of many commands are for, where a command does not say it in its own words; they stand last.
+SHARED = {
+    "az_context": "The context to act in; the current one when not given.",
+    "expect_tenant": "Act only if the context is in this tenant, by name or id.",
+    "expect_subscription": "Act only if the context is of this subscription, by name or id.",
+    "override_protection": "Remove or stop it although it is protected under this name.",
+}
+_ENTRY = re.compile(r"    (?:    )?(\w+): (.*)")
+
+
+def spell_out(function: F) -> F:
+    """Show what `**options: Unpack[SomeTypedDict]` takes as parameters of their own, in the signature and docstring."""
+    signature = inspect.signature(function)
+    known = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    packed = next(p for p in signature.parameters.values() if p.kind is inspect.Parameter.VAR_KEYWORD)
+    options = function.__globals__[str(packed.annotation).removeprefix("Unpack[").removesuffix("]")]
+    added = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if reference.__forward_arg__ == "bool" else None,
+            annotation=reference.__forward_arg__,
+        )
+        for name, reference in sorted(options.__annotations__.items(), key=lambda item: item[0] in SHARED)
+    ]
+    by_position = [p for p in known if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    required = [p for p in known if p not in by_position and p.default is inspect.Parameter.empty]
+    others = [p for p in known if p not in by_position and p not in required]
+    vars(function)["__signature__"] = signature.replace(parameters=[*by_position, *required, *added, *others])
+    text, header, own = (function.__doc__ or "").partition("    Args:\n")
+    entries = (options.__doc__ or "").partition("    Args:\n")[2].rstrip().splitlines()
+    said = parameter_docs(options.__doc__ or "")
+    shared = [f"        {p.name}: {SHARED[p.name]}" for p in added if p.name in SHARED and p.name not in said]
+    function.__doc__ = text + header + "".join(f"{line}\n" for line in (*entries, *shared)) + own
+    return function
+
+
+def parameter_docs(docstring: str) -> dict[str, str]:
+    """Return what the `Args:` of a docstring says, by parameter; lines are joined."""
+    docs: dict[str, str] = {}
+    name, inside = "", False
+    for line in inspect.cleandoc(docstring).splitlines():
+        if line == "Args:":
+            inside = True
+        elif inside and line and not line.startswith(" "):
+            break
+        elif inside and (entry := _ENTRY.fullmatch(line)) and not line.startswith("        "):
+            name = entry[1]
+            docs[name] = entry[2].strip()
+        elif inside and name and line.strip():
+            docs[name] += " " + line.strip()
+    return docs
