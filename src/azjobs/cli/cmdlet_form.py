@@ -1,7 +1,7 @@
 """Read parameters as PowerShell writes them, `-Name MyVm -AsJob`, into the options that click reads. Pure.
 
 A single dash, any case, any beginning that is unambiguous; `-Name:Value`;
-`-Switch:$false`; `1,2,3` for a parameter that takes several. What has two dashes
+`-Switch:$false`; `-Name '$true'`; `1,2,3` for a parameter that takes several. What has two dashes
 or none passes as it is.
 """
 
@@ -60,6 +60,8 @@ def _option(
         value = next(rest, None)
         if value is None or _PARAMETER.fullmatch(value):
             raise InvalidInput(f"{shown} of {cmdlet} needs a value.")
+    if value.lower() in ("$true", "$false"):  # quoted, so that the shell left it alone
+        value = value[1:].lower()
     if option.takes_several:
         return [f"{long}={part}" for part in value.split(",") if part]
     return [f"{long}={value}"]

@@ -3,52 +3,73 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from azjobs.cli.job_json import job_json
 from azjobs.cli.shell import Shell
 from azjobs.core.errors import InvalidInput
-from azjobs.session.job_list import find
 from azjobs.session.local import Local
+from azjobs.session.looking import not_found
+from azjobs.session.selecting import Selectors, select
 from azjobs.session.views import JobView
 
 WHICH = "Say which jobs: ids, names or patterns; --all for those of this session, --everywhere for all."
 
 
 class Which(TypedDict, total=False):
-    """Which jobs, besides by their ids.
+    """Which jobs, besides by their ids; all that is given must fit.
 
     Args:
         name: Jobs of this name; * and ? fit any letters.
         state: Jobs in this state, such as Running.
+        command: Jobs that were asked for by this command; * and ? fit any letters.
+        label: Jobs that have this label; * and ? in the value fit any letters.
         all: All jobs of this session.
         everywhere: All jobs of this user.
     """
 
     name: str | None
     state: str | None
+    command: str | None
+    label: Mapping[str, str] | None
     all: bool
     everywhere: bool
 
 
+def selectors(which: Which) -> Selectors:
+    """Return the same for the session layer."""
+    is_own = which.get("all", False) and not which.get("everywhere", False)
+    return {
+        "name": which.get("name"),
+        "state": which.get("state"),
+        "command": which.get("command"),
+        "label": which.get("label"),
+        "session": "this" if is_own else "all",
+    }
+
+
 def chosen(here: Local, names: Sequence[str], which: Which) -> list[JobView]:
-    """Return the jobs that were named.
+    """Return the jobs that were named, to act on them.
 
     Raises:
         InvalidInput: none was, in no way.
         JobNotFound: an id or name is not there.
     """
+    found, missing = present(here, names, which)
+    if missing:
+        raise not_found(missing)
+    return found
+
+
+def present(here: Local, names: Sequence[str], which: Which) -> tuple[list[JobView], list[int | str]]:
+    """Return the jobs that were named and are there, and the names of the others; raises as `chosen` where none is."""
     if not names and not any(which.values()):
         raise InvalidInput(WHICH)
-    is_own = which.get("all", False) and not which.get("everywhere", False)
-    return find(
-        here,
-        numbers(names) or None,
-        name=which.get("name") or "",
-        state=which.get("state") or "",
-        session="this" if is_own else "all",
-    )
+    found, missing = select(here, numbers(names) or None, selectors(which))
+    if missing and not found:
+        raise not_found(missing)
+    return found, missing
 
 
 def view_json(view: JobView) -> dict[str, Any]:

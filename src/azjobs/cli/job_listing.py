@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from azjobs.cli.job_choice import numbers, show_jobs, view_json
+from azjobs.cli.job_choice import numbers, selectors, show_jobs, view_json
 from azjobs.cli.output import Format
 from azjobs.cli.shell import Shell
 from azjobs.core.naming import is_wildcard
-from azjobs.session.job_list import find, find_recent
 from azjobs.session.local import local
+from azjobs.session.looking import not_found
+from azjobs.session.selecting import NOTHING_MORE, Narrowing, by_id, select, select_recent
 from azjobs.session.views import JobView
 
 if TYPE_CHECKING:  # annotations are read as text
@@ -19,13 +20,21 @@ if TYPE_CHECKING:  # annotations are read as text
 SHOWN = 100  # guess: some screens full; a table of more is for nobody's eyes
 
 
-def get_job(
+def get_job(  # noqa: PLR0913 - the ways to narrow a listing down, all by name
     shell: Shell,
     id: Sequence[JobId] = (),
     *,
     name: str | None = None,
     state: str | None = None,
+    command: str | None = None,
+    label: Mapping[str, str] | None = None,
     all: bool = False,
+    newest: int | None = None,
+    before: str | None = None,
+    after: str | None = None,
+    has_more_data: Literal["true", "false"] | None = None,
+    include_child_job: bool = False,
+    child_job_state: str | None = None,
     view: Literal["azjobs", "powershell"] = "azjobs",
 ) -> int:
     """List jobs; all of this user, from every session, when none is named. No daemon is needed for that.
@@ -37,26 +46,47 @@ def get_job(
         id: Ids, names or patterns of jobs.
         name: Jobs of this name; * and ? fit any letters.
         state: Jobs in this state, such as Running.
+        command: Jobs that were asked for by this command; * and ? fit any letters.
+        label: Jobs that have this label; * and ? in the value fit any letters.
         all: Only the jobs of this session.
+        newest: Only so many jobs, those that ended last.
+        before: Only jobs that ended before this time, such as 2026-01-31T17:00; local unless it says otherwise.
+        after: Only jobs that ended after this time.
+        has_more_data: Only jobs with output that nobody has received, or only those without.
+        include_child_job: After each batch its children.
+        child_job_state: After each batch its children in this state.
         view: The columns of the table, ours or PowerShell's.
     """
-    if _is_overview(shell) and not (id or name or all):
-        views, older = find_recent(local(), SHOWN, state=state or "")
+    here = local()
+    more = Narrowing(
+        newest,
+        before,
+        after,
+        None if has_more_data is None else has_more_data == "true",
+        include_child_job,
+        child_job_state,
+    )
+    missing: list[int | str] = []
+    if _is_overview(shell) and not (id or name or command or label or all) and more == NOTHING_MORE:
+        views, older = select_recent(here, SHOWN, state=state or "")
     else:
-        views, older = (
-            find(local(), numbers(id) or None, name=name or "", state=state or "", session="this" if all else "all"),
-            0,
-        )
+        which = selectors({"name": name, "state": state, "command": command, "label": label, "all": all})
+        views, missing = select(here, numbers(id) or None, which, more)
+        views, older = sorted(views, key=by_id), 0
+    if missing and not views:
+        raise not_found(missing)
     if view == "powershell":
         shell.show([view_json(one) for one in views], _as_powershell(shell))
     else:
-        show_jobs(shell, views, is_one=len(id) == 1 and not is_wildcard(id[0]))
+        show_jobs(shell, views, is_one=len(id) == 1 and not is_wildcard(id[0]) and not more.has_children)
     if shell.wishes.is_debug:
         for one in views:
             _tell_details(shell, one)
     if older:
         noun = "job that ended is" if older == 1 else "jobs that ended are"
         shell.say(f"{older} older {noun} not shown. Type: azjobs job get --output json")
+    if missing:
+        raise not_found(missing)
     return 0
 
 

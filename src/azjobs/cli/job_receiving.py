@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Unpack
 
-from azjobs.cli.job_choice import Which, chosen
+from azjobs.cli.job_choice import Which, present
 from azjobs.cli.job_records import Replay
 from azjobs.cli.shell import Shell
 from azjobs.cli.value_json import value_json
@@ -17,7 +17,7 @@ from azjobs.core.states import FINISHED, JobState
 from azjobs.session.job_list import view_of
 from azjobs.session.jobs import Job
 from azjobs.session.local import local
-from azjobs.session.looking import load_view
+from azjobs.session.looking import load_view, not_found
 from azjobs.session.streams import receive_entries
 from azjobs.session.values import failure_of
 
@@ -47,7 +47,8 @@ def receive_job(
         error_action: Stop: a job that has failed is an error of this command too.
     """
     here = local()
-    for view in chosen(here, id, which):
+    views, missing = present(here, id, which)
+    for view in views:
         replay = Replay(shell, view)
         receive_entries(here, view, replay.deliver, wait=wait, keep=keep, timeout_s=timeout)
         replay.close()
@@ -56,6 +57,8 @@ def receive_job(
             raise failure_of(after)
         if wait and after.state not in FINISHED:
             raise WaitTimedOut(f"{after.name} is not finished; it goes on.")
+    if missing:
+        raise not_found(missing)
     return 0
 
 

@@ -102,6 +102,8 @@ class Parameter(NamedTuple):
     def names(self) -> tuple[str, ...]:
         """All names it goes by in the shell, the one that is shown first."""
         names = (SHOWN.get(self.name, self.name), self.name, *ALIASES.get(self.name, ()))
+        if self.kind in (Kind.JOB, Kind.JOBS) and self.name == "id":
+            names = (*names, "instance_id")  # a job is found by both
         return tuple(dict.fromkeys(names))
 
 

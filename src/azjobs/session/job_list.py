@@ -11,22 +11,21 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from azjobs.core.errors import InvalidInput, JobBlocked, JobNotFinished, JobNotFound
-from azjobs.core.naming import matches
-from azjobs.core.states import FINISHED, JobState, is_finished
+from azjobs.core.spelling import spell_out
+from azjobs.core.states import FINISHED, JobState
 from azjobs.session.local import Local, local
-from azjobs.session.looking import find_views, is_daemon_alive, load_views, parse_state
+from azjobs.session.looking import find_views, load_views, not_found
+from azjobs.session.selecting import NOTHING_MORE, Narrowing, Selectors, by_id, names_of, select, select_to_act
 from azjobs.session.views import JobView
-from azjobs.store.reader import count_ended, has_unfinished
 
 if TYPE_CHECKING:
     from azjobs.core.secret import Credential, SecureString
     from azjobs.session.jobs import Job
-
-    JobLike = Job[Any] | int | str
-    Jobs = JobLike | Iterable[JobLike]
+    from azjobs.session.selecting import JobLike, Jobs
 
 T = TypeVar("T")
 
@@ -37,32 +36,48 @@ def get_job(job: int | Job[T]) -> Job[T]: ...
 def get_job(
     job: str | Iterable[JobLike] | None = None,
     *,
-    name: str = "",
-    state: JobState | str = "",
-    session: Literal["all", "this"] = "all",
+    newest: int | None = None,
+    before: datetime | str | None = None,
+    after: datetime | str | None = None,
+    has_more_data: bool | None = None,
+    include_child_job: bool = False,
+    child_job_state: JobState | str | None = None,
+    **which: Unpack[Selectors],
 ) -> list[Job[Any]]: ...
+@spell_out
 def get_job(
     job: Jobs | None = None,
     *,
-    name: str = "",
-    state: JobState | str = "",
-    session: Literal["all", "this"] = "all",
+    newest: int | None = None,
+    before: datetime | str | None = None,
+    after: datetime | str | None = None,
+    has_more_data: bool | None = None,
+    include_child_job: bool = False,
+    child_job_state: JobState | str | None = None,
+    **which: Unpack[Selectors],
 ) -> Job[Any] | list[Job[Any]]:
     """Return the job of an id; else jobs in the order of their ids, all of the user's when nothing is asked for.
 
     Args:
         job: an id or a job gives that one job; a name, a pattern or several of them give a list.
-        name: a name or pattern, in any case.
-        state: only those in this state.
-        session: "this" for those that this session submitted.
+        newest: only so many, those that ended last; what has not ended is left out.
+        before: only what ended before this time, a datetime or text as 2026-01-31T17:00; local where it has no offset.
+        after: only what ended after this time.
+        has_more_data: only those that have output which nobody has received, or that have none.
+        include_child_job: after each batch its children.
+        child_job_state: after each batch its children in this state.
 
     Raises:
-        JobNotFound: an id or name is not there; a pattern may find none.
+        JobNotFound: an id, uuid or name is not there; a pattern, a state, a command or a label may find none.
     """
     here = local()
-    found = [_handle(view, here) for view in find(here, job, name=name, state=state, session=session)]
-    is_one = job is not None and not isinstance(job, str | Iterable)
-    return found[0] if is_one or _is_handle(job) else found
+    more = Narrowing(newest, before, after, has_more_data, include_child_job, child_job_state)
+    found, missing = select(here, job, which, more)
+    if missing:
+        raise not_found(missing)
+    if (isinstance(job, int) or _is_handle(job)) and not any(which.values()) and more == NOTHING_MORE:
+        return _handle(found[0], here)
+    return [_handle(view, here) for view in sorted(found, key=by_id)]
 
 
 def _is_handle(job: object) -> bool:
@@ -72,44 +87,10 @@ def _is_handle(job: object) -> bool:
     return isinstance(job, Job)
 
 
-def find(
-    here: Local,
-    job: Jobs | None = None,
-    *,
-    name: str = "",
-    state: JobState | str = "",
-    session: Literal["all", "this"] = "all",
-) -> list[JobView]:
-    """Return what is seen of the jobs that `get_job` finds, looked at once; starts a daemon if one is needed."""
-    if session not in ("all", "this"):
-        raise InvalidInput(f"session is all or this, not {session}.")
-    own = here.require_session().key if session == "this" else None
-    if job is None:
-        asked = [parse_state(state)] if state else None
-        found = load_views(here.layout, states=asked, parent="")
-        views = [view for view in found if own is None or view.row.session == own]
-    else:
-        views = find_views(here.layout, names_of(job), session=own)
-    if name:
-        views = [view for view in views if matches(name, view.name)]
-    if state:
-        wanted = parse_state(state)
-        views = [view for view in views if view.state is wanted]
-    wake(here)
-    return sorted(views, key=lambda view: (view.id is None, view.id or 0))
-
-
-def find_recent(here: Local, most: int, *, state: str = "") -> tuple[list[JobView], int]:
-    """Return the unfinished jobs and the `most` that ended last, and how many that ended before are left out."""
-    asked = [parse_state(state)] if state else None
-    found = load_views(here.layout, states=asked, newest=most, parent="")
-    ended = sum(is_finished(view.row.state) for view in found)
-    older = max(0, count_ended(here.layout.store_file, states=asked, parent="") - ended) if ended >= most else 0
-    wake(here)
-    return [view for view in found if asked is None or view.state in asked], older
-
-
-def wait_job(job: Jobs, *, timeout: float | None = None, any: bool = False) -> list[Job[Any]]:
+@spell_out
+def wait_job(
+    job: Jobs | None = None, *, timeout: float | None = None, any: bool = False, **which: Unpack[Selectors]
+) -> list[Job[Any]]:
     """Wait until jobs have ended, and return those that have; the others go on.
 
     Args:
@@ -118,11 +99,11 @@ def wait_job(job: Jobs, *, timeout: float | None = None, any: bool = False) -> l
         any: return as soon as one has ended.
 
     Raises:
-        JobNotFound: an id or name is not there.
+        JobNotFound: an id or name is not there; nothing was waited for.
         JobBlocked: all that are left to wait for wait for an answer themselves.
     """
     here = local()
-    views = find_views(here.layout, names_of(job))
+    views = select_to_act(here, job, which)
     ended = wait_until_over(here, [view.uuid for view in views], timeout_s=timeout, is_any=any)
     return [_handle(view, here) for view in views if view.uuid in ended]
 
@@ -152,7 +133,8 @@ def wait_until_over(here: Local, uuids: Sequence[str], *, timeout_s: float | Non
                 pass
 
 
-def stop_job(job: Jobs) -> list[Job[Any]]:
+@spell_out
+def stop_job(job: Jobs | None = None, **which: Unpack[Selectors]) -> list[Job[Any]]:
     """Stop jobs and return them: a process is ended, an operation in Azure goes on unwatched.
 
     Jobs that have ended are left as they are. What was printed is kept.
@@ -161,10 +143,10 @@ def stop_job(job: Jobs) -> list[Job[Any]]:
         job: ids, names, patterns or jobs.
 
     Raises:
-        JobNotFound: an id or name is not there.
+        JobNotFound: an id or name is not there; nothing was stopped.
     """
     here = local()
-    views = find_views(here.layout, names_of(job))
+    views = select_to_act(here, job, which)
     stop_views(here, views)
     return [_handle(view, here) for view in views]
 
@@ -182,7 +164,8 @@ def stop_views(here: Local, views: Sequence[JobView]) -> list[str]:
     return text.splitlines()
 
 
-def remove_job(job: Jobs, *, force: bool = False) -> None:
+@spell_out
+def remove_job(job: Jobs | None = None, *, force: bool = False, **which: Unpack[Selectors]) -> None:
     """Remove jobs with all their output.
 
     Args:
@@ -196,7 +179,7 @@ def remove_job(job: Jobs, *, force: bool = False) -> None:
     from azjobs.core.wire import Ok, Remove
 
     here = local()
-    views = find_views(here.layout, names_of(job))
+    views = select_to_act(here, job, which)
     unfinished = [view for view in views if view.state not in FINISHED]
     if unfinished and not force:
         view = unfinished[0]
@@ -256,12 +239,6 @@ def answer_job(
     return _handle(view, here)
 
 
-def wake(here: Local) -> None:
-    """Start a daemon where jobs are unfinished and none runs; it is not waited for."""
-    if has_unfinished(here.layout.store_file) and not is_daemon_alive(here.layout):
-        here.client.wake()
-
-
 def view_of(here: Local, job: JobLike) -> JobView:
     """Return the one job that is meant.
 
@@ -279,12 +256,6 @@ def _handle(view: JobView, here: Local) -> Job[Any]:
     from azjobs.session.jobs import Job
 
     return Job(view.uuid, here)
-
-
-def names_of(job: Jobs) -> list[int | str]:
-    """Return what names the jobs that are meant."""
-    several = [job] if isinstance(job, int | str) or not isinstance(job, Iterable) or hasattr(job, "uuid") else job
-    return [one if isinstance(one, int | str) else one.uuid for one in several]
 
 
 def _blocked(views: Sequence[JobView]) -> str:

@@ -6,7 +6,7 @@ Where jobs are unfinished and no daemon runs, one is started, so that they go on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Unpack
 
@@ -51,41 +51,68 @@ def as_views(layout: Layout[Path], rows: list[Row]) -> list[JobView]:
     return [JobView(row, layout, is_daemon_alive=is_alive) for row in rows]
 
 
-def find_views(layout: Layout[Path], wanted: Iterable[int | str], *, session: str | None = None) -> list[JobView]:
-    """Return the jobs that are named: ids, uuids, names in any case, or patterns.
-
-    A pattern may hit none. `session`: of its jobs only.
+def find_views(layout: Layout[Path], wanted: Iterable[int | str]) -> list[JobView]:
+    """Return the jobs that are named: ids, uuids, names in any case, or patterns, of which one may hit none.
 
     Raises:
         JobNotFound: an id, uuid or name is not there.
+    """
+    found, missing = look_up(layout, wanted)
+    if missing:
+        raise not_found(missing)
+    return found
+
+
+def look_up(layout: Layout[Path], wanted: Iterable[int | str]) -> tuple[list[JobView], list[int | str]]:
+    """Return the jobs that are named, in that order, and the names of which there is none.
+
+    A name means a child of a batch only where no other job is called so, and a
+    pattern never does.
     """
     names = [_as_id(name) for name in wanted]
     ids = [name for name in names if isinstance(name, int)]
     texts = [name for name in names if isinstance(name, str)]
     uuids = [text.lower() for text in texts if _UUID.fullmatch(text)]
-    called = [text for text in texts if not _UUID.fullmatch(text)]
-    if called:
-        uuids += find_named(layout.store_file, called)
-    found = load_views(layout, ids=ids, uuids=uuids)
-    by_name: dict[int | str, JobView] = {view.id: view for view in found if view.id is not None}
-    by_name |= {view.uuid: view for view in found}
+    direct = load_views(layout, ids=ids, uuids=uuids) if ids or uuids else []
+    by_name: dict[int | str, JobView] = {view.id: view for view in direct if view.id is not None}
+    by_name |= {view.uuid: view for view in direct}
+    called = _called(layout, [text for text in texts if text.lower() not in by_name])
     chosen: dict[str, JobView] = {}
+    missing: list[int | str] = []
     for name in names:
         key = name if isinstance(name, int) else name.lower()
-        hits = [by_name[key]] if key in by_name else [view for view in found if _is_called(view, name)]
+        hits = [by_name[key]] if key in by_name else [] if isinstance(name, int) else called[name]
+        chosen |= {view.uuid: view for view in hits}
         if not hits and not (isinstance(name, str) and is_wildcard(name)):
-            raise JobNotFound(f"No job {name}. Type: azjobs job get")
-        chosen |= {view.uuid: view for view in hits if session is None or view.row.session == session}
-    return list(chosen.values())
+            missing.append(name)
+    return list(chosen.values()), missing
+
+
+def look_up_called(layout: Layout[Path], names: Iterable[str]) -> tuple[list[JobView], list[int | str]]:
+    """Return the jobs of these names and patterns, and the names of which there is none, as `look_up` does."""
+    called = _called(layout, list(names))
+    chosen = {view.uuid: view for hits in called.values() for view in hits}
+    return list(chosen.values()), [name for name, hits in called.items() if not hits and not is_wildcard(name)]
+
+
+def not_found(missing: Sequence[int | str]) -> JobNotFound:
+    """Return the error that names each job that is not there."""
+    return JobNotFound(f"No job {', no job '.join(map(str, missing))}. Type: azjobs job get")
+
+
+def _called(layout: Layout[Path], names: Sequence[str]) -> dict[str, list[JobView]]:
+    """Return the jobs that show themselves and are called so, by name or pattern."""
+    found = load_views(layout, uuids=find_named(layout.store_file, names)) if names else []
+    called: dict[str, list[JobView]] = {}
+    for name in names:
+        hits = [view for view in found if view.id is not None and matches(name, view.name)]
+        own = [view for view in hits if not view.row.parent]
+        called[name] = own if own or is_wildcard(name) else hits
+    return called
 
 
 def _as_id(name: int | str) -> int | str:
     return int(name) if isinstance(name, str) and name.isdecimal() else name
-
-
-def _is_called(view: JobView, name: int | str) -> bool:
-    """Whether a job that shows itself has this name, or fits this pattern."""
-    return isinstance(name, str) and view.id is not None and matches(name, view.name)
 
 
 def parse_state(text: str) -> JobState:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from azjobs.core import journal
 from azjobs.core.errors import InvalidInput, JobFailed
 from azjobs.core.journal import Debug, Error, Information, Output, Progress, Verbose
+from azjobs.core.spelling import spell_out
 from azjobs.core.states import JobState
 from azjobs.process.reader import Entry
-from azjobs.session.job_list import view_of
-from azjobs.session.jobs import Job
 from azjobs.session.local import Local, local
 from azjobs.session.looking import load_view
+from azjobs.session.selecting import Selectors, select_to_act
 from azjobs.session.streams import receive_entries
 from azjobs.session.values import failure_of, open_value
 from azjobs.session.views import JobView
+
+if TYPE_CHECKING:
+    from azjobs.session.selecting import Jobs
 
 T = TypeVar("T")
 
@@ -35,35 +38,36 @@ class Received(list[T]):
         self.progress: list[Progress] = []
 
 
+@spell_out
 def receive_job(
-    job: Job[Any] | int | str | Sequence[Job[Any] | int | str],
+    job: Jobs | None = None,
     *,
     wait: bool = False,
     keep: bool = False,
     timeout: float | None = None,
     error_action: Literal["Continue", "Stop"] = "Continue",
+    **which: Unpack[Selectors],
 ) -> Received[Any]:
     """Return what is new in the output of jobs; each record is given once, whoever asks first.
 
     What they printed is printed here. A job that failed is no error: see `.errors`.
 
     Args:
-        job: one job, by itself, id or name, or several.
+        job: ids, names, patterns or jobs.
         wait: go on until they have ended.
         keep: leave the records for the next who asks.
         timeout: with `wait`: how long, in seconds.
         error_action: "Stop" raises when a job has failed.
 
     Raises:
-        JobNotFound: it is not there.
+        JobNotFound: an id or name is not there; nothing was received.
         JobFailed: with error_action="Stop"; `.output` has what was received.
     """
     if error_action not in ("Continue", "Stop"):
         raise InvalidInput(f"error_action is Continue or Stop, not {error_action}.")
     here = local()
     received: Received[Any] = Received()
-    jobs = [job] if isinstance(job, Job | int | str) else job
-    for view in [view_of(here, one) for one in jobs]:
+    for view in select_to_act(here, job, which):
         _receive(here, view, received, wait=wait, keep=keep, timeout_s=timeout)
         after = load_view(here.layout, view.uuid)
         if error_action == "Stop" and after.state is JobState.FAILED:

@@ -19,14 +19,14 @@ from azjobs.core.states import JobState, ended_at_of, is_finished, name_of
 from azjobs.core.wire import Changed, changed_of
 from azjobs.session.connection import Connection, ConnectionLost
 from azjobs.session.following import Following
-from azjobs.session.job_list import names_of
 from azjobs.session.jobs import Job
 from azjobs.session.local import Local, local
 from azjobs.session.looking import find_views
+from azjobs.session.selecting import names_of
 from azjobs.store.reader import read_jobs
 
 if TYPE_CHECKING:
-    from azjobs.session.job_list import JobLike
+    from azjobs.session.selecting import JobLike
 
 
 @dataclass(frozen=True, slots=True)
