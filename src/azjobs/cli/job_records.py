@@ -8,7 +8,7 @@ until there are no more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -50,6 +50,10 @@ class Replay:
         match record:
             case Output(content=content):
                 self._write_output(content)
+            case Error(data=data) | Information(data=data) if data:
+                _write_bytes(self._shell.stderr, data)
+            case Error(type="") as error:
+                _write_utf8(self._shell.stderr, error_text(self._view, error))
             case Error() as error:
                 self._shell.stderr.write(error_text(self._view, error))
             case Information(text=text, partial=partial):
@@ -68,14 +72,26 @@ class Replay:
         if self._is_collected:
             self._values.append(value_json(value))
         elif isinstance(content, DataChunk):
-            self._shell.stdout.flush()
-            self._shell.stdout.buffer.write(content.data)
+            _write_bytes(self._shell.stdout, content.data)
         elif isinstance(content, TextChunk):
-            self._shell.stdout.write(content.text)
+            _write_utf8(self._shell.stdout, content.text)
         elif isinstance(value, str) and self._shell.wishes.output is None:
             self._shell.stdout.write(f"{value}\n")
         else:
             self._shell.stdout.write(msgspec.json.encode(value_json(value)).decode() + "\n")
+
+
+def _write_bytes(stream: TextIO, data: bytes) -> None:
+    stream.flush()
+    stream.buffer.write(data)
+
+
+def _write_utf8(stream: TextIO, text: str) -> None:
+    """The bytes of a command's output are the command's, whatever encoding this terminal has."""
+    if (stream.encoding or "utf-8").lower() == "utf-8":  # a stream in memory has none
+        stream.write(text)
+    else:
+        _write_bytes(stream, text.encode())
 
 
 def error_text(view: JobView, error: Error) -> str:

@@ -109,16 +109,21 @@ class Output(_Record, frozen=True, tag="o"):
 
 
 class Information(_Record, frozen=True, tag="i"):
-    """Printed text, without its last newline. `partial`: there was none, the line goes on."""
+    """Printed text, without its last newline. `partial`: there was none, the line goes on.
+
+    `data`: what was printed, newline and all, where it is not UTF-8; `text` shows it as well as text can.
+    """
 
     text: str = msgspec.field(name="x")
     partial: bool = msgspec.field(name="q", default=False)
+    data: bytes = msgspec.field(name="d", default=b"")
 
 
 class Error(_Record, frozen=True, tag="e"):
     """An exception, a logged error, or standard error of a command (then `type` is empty).
 
     `traceback` is text and never shows local variables. `fault`: the error as data, when it has one.
+    `partial` and `data` are as in `Information`.
     """
 
     type: str = msgspec.field(name="y")
@@ -126,6 +131,7 @@ class Error(_Record, frozen=True, tag="e"):
     traceback: str = msgspec.field(name="b", default="")
     fault: Fault | None = msgspec.field(name="f", default=None)
     partial: bool = msgspec.field(name="q", default=False)
+    data: bytes = msgspec.field(name="d", default=b"")
 
 
 class Warning(_Record, frozen=True, tag="w"):

@@ -19,21 +19,10 @@ from typing import Any, TextIO
 
 from azjobs.core.errors import Fault
 from azjobs.core.job import ProcessKind
-from azjobs.core.journal import (
-    CHUNK_SIZE_BYTES,
-    Content,
-    DataChunk,
-    Debug,
-    Error,
-    Information,
-    Output,
-    Progress,
-    Record,
-    TextChunk,
-    Verbose,
-)
+from azjobs.core.journal import Content, Debug, Error, Information, Output, Progress, Record, Verbose
 from azjobs.core.journal import Warning as WarningRecord
 from azjobs.process.journal import JournalWriter
+from azjobs.process.pieces import LineCutter, chunk_of, line_of
 
 _OWN_FOLDER = os.path.dirname(__file__)  # noqa: PTH120 - compared with co_filename, which is text
 
@@ -110,26 +99,24 @@ class JobStreams:
             self.flush()
             self.writer.write(make())
 
-    def flush(self) -> None:
-        """Write the unfinished lines."""
+    def flush(self, *, final: bool = False) -> None:
+        """Write the unfinished lines; `final`: and an unfinished character, whose rest will not come."""
         with self.lock:
             for sink in self._sinks:
-                sink.flush()
+                sink.write_pending(final=final)
 
-    def _print_out(self, text: bytes) -> None:
-        for piece in _pieces(text):
-            if self._kind is ProcessKind.FILE:
-                self.writer.write(Output(self.writer.stamp(), _chunk(piece)))
-            else:
-                self.writer.write(Information(self.writer.stamp(), *_line(piece)))
+    def _print_out(self, piece: bytes) -> None:
+        if self._kind is ProcessKind.FILE:
+            self.writer.write(Output(self.writer.stamp(), chunk_of(piece)))
+        else:
+            self.writer.write(Information(self.writer.stamp(), *line_of(piece)))
 
-    def _print_err(self, text: bytes) -> None:
-        for piece in _pieces(text):
-            line, partial = _line(piece)
-            if self._kind is ProcessKind.FILE:
-                self.writer.write(Error(self.writer.stamp(), "", line, partial=partial))
-            else:
-                self.writer.write(Information(self.writer.stamp(), line, partial))
+    def _print_err(self, piece: bytes) -> None:
+        text, partial, data = line_of(piece)
+        if self._kind is ProcessKind.FILE:
+            self.writer.write(Error(self.writer.stamp(), "", text, partial=partial, data=data))
+        else:
+            self.writer.write(Information(self.writer.stamp(), text, partial, data))
 
     def _show_warning(
         self,
@@ -155,34 +142,35 @@ class JobStreams:
 
 
 class _LineSink(io.RawIOBase):
-    """Collects bytes to whole lines. In a forked child, and after the end, they go to the raw file instead."""
+    """Collects bytes to whole lines, a line that is too long to pieces.
+
+    In a forked child, and after the end, they go to the raw file instead.
+    """
 
     def __init__(self, streams: JobStreams, emit: Callable[[bytes], None], raw_fd: int) -> None:
         super().__init__()
         self._streams = streams
         self._emit = emit
         self._raw_fd = raw_fd
-        self._pending = bytearray()
+        self._cutter = LineCutter()
 
     def write(self, data: Any, /) -> int:
         view = memoryview(data).cast("B")
         if not self._streams.writer.is_open:
             return os.write(self._raw_fd, view)
         with self._streams.lock:
-            self._pending += view
-            end = self._pending.rfind(b"\n") + 1
-            if end:
-                lines = bytes(self._pending[:end])
-                del self._pending[:end]
-                self._emit(lines)
+            for piece in self._cutter.feed(view):
+                self._emit(piece)
         return len(view)
 
     def flush(self) -> None:
-        if self._pending and self._streams.writer.is_open:
+        self.write_pending(final=False)
+
+    def write_pending(self, *, final: bool) -> None:
+        if self._cutter.holds_something and self._streams.writer.is_open:
             with self._streams.lock:
-                text = bytes(self._pending)
-                self._pending.clear()
-                self._emit(text)
+                for piece in self._cutter.flush(final=final):
+                    self._emit(piece)
 
     def writable(self) -> bool:
         return True
@@ -277,19 +265,3 @@ def _message_of(exception: BaseException) -> str:
         return str(exception)
     except Exception:  # noqa: BLE001 - code of the user's class
         return f"<{type(exception).__qualname__} without a readable message>"
-
-
-def _pieces(text: bytes) -> list[bytes]:
-    return [text[at : at + CHUNK_SIZE_BYTES] for at in range(0, len(text), CHUNK_SIZE_BYTES)]
-
-
-def _line(piece: bytes) -> tuple[str, bool]:
-    text = piece.decode("utf-8", "backslashreplace")
-    return (text[:-1], False) if text.endswith("\n") else (text, True)
-
-
-def _chunk(piece: bytes) -> TextChunk | DataChunk:
-    try:
-        return TextChunk(piece.decode())
-    except UnicodeDecodeError:
-        return DataChunk(piece)

@@ -23,8 +23,7 @@ from azjobs.core.journal import CHUNK_SIZE_BYTES, End, Error, Outcome, Output
 from azjobs.process.capture import JobStreams
 from azjobs.process.ending import set_ending
 from azjobs.process.frames import StartMessage
-from azjobs.process.pieces import LineCutter
-from azjobs.process.reader import text_or_data
+from azjobs.process.pieces import LineCutter, chunk_of, line_of
 
 _QUIET_S = 0.1  # guess: an unfinished line (a prompt, a row of dots) is shown after this silence
 _DRAIN_S = 0.25  # guess: how long after the command's exit its pipes are read, if others hold them open
@@ -180,11 +179,10 @@ class _Shim:
         writer = self._streams.writer
         for piece in pieces:
             if fd == self._out:
-                writer.write(Output(writer.stamp(), text_or_data(piece)))
+                writer.write(Output(writer.stamp(), chunk_of(piece)))
             else:
-                text = piece.decode("utf-8", "backslashreplace")
-                is_whole = text.endswith("\n")
-                writer.write(Error(writer.stamp(), "", text[:-1] if is_whole else text, partial=not is_whole))
+                text, partial, data = line_of(piece)
+                writer.write(Error(writer.stamp(), "", text, partial=partial, data=data))
 
     def _reap(self) -> None:
         """Take the exits of the command and of the orphans that came to this process."""

@@ -204,7 +204,7 @@ class _Ending:
         import logging  # noqa: PLC0415 - loaded long ago; named here because its own exit handler comes after ours
 
         logging.shutdown()
-        self._streams.flush()
+        self._streams.flush(final=True)
         flush_c_output()
         writer = self._streams.writer
         if self._guard.is_requested:

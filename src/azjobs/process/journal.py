@@ -124,11 +124,14 @@ def load_begin(journal: Path) -> Begin | None:
     return next((item.record for item in found if isinstance(item.record, Begin)), None)
 
 
+def is_of_here(begin: Begin) -> bool:
+    """Whether the pid of this record means anything here: pids of another boot or namespace tell nothing."""
+    return (begin.boot_id, begin.pid_namespace) == (boot_id(), pid_namespace())
+
+
 def _is_over(begin: Begin) -> bool:
-    """Whether the process that wrote this record has ended; pids of another boot or namespace tell nothing."""
-    if (begin.boot_id, begin.pid_namespace) != (boot_id(), pid_namespace()):
-        return False
-    return has_ended(begin.pid, begin.start_time)
+    """Whether the process that wrote this record has ended."""
+    return is_of_here(begin) and has_ended(begin.pid, begin.start_time)
 
 
 def remove_files(journal: Path) -> None:

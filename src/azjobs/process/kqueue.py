@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Self
 
+from azjobs.process.identity import is_running
 from azjobs.process.watch import Wake
 
 if sys.platform == "linux":
@@ -22,16 +23,32 @@ class KqueueWatch:
         self._fds: list[int] = []
 
     def add(self, path: Path) -> None:
-        """Watch an existing file too."""
+        """Watch an existing file or folder too; a folder is written when something new is in it."""
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._fds.append(fd)
         notes = select.KQ_NOTE_WRITE | select.KQ_NOTE_EXTEND
         event = select.kevent(fd, select.KQ_FILTER_VNODE, select.KQ_EV_ADD | select.KQ_EV_CLEAR, notes)
         self._queue.control([event], 0)
 
+    def add_process(self, pid: int, started: int) -> bool:
+        """Wake as if a file was closed when this very process has ended; False when it has ended already."""
+        event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+        try:
+            self._queue.control([event], 0)
+        except ProcessLookupError:
+            return False
+        return is_running(pid, started)
+
+    def fileno(self) -> int:
+        """Return what is readable when something happened."""
+        return self._queue.fileno()
+
     def wait(self, timeout_s: float | None) -> Wake:
-        """Sleep until a file is written."""
-        return Wake.WRITTEN if self._queue.control(None, 16, timeout_s) else Wake.TIME
+        """Sleep until something happens."""
+        events = self._queue.control(None, 16, timeout_s)
+        if any(event.filter == select.KQ_FILTER_PROC for event in events):
+            return Wake.CLOSED
+        return Wake.WRITTEN if events else Wake.TIME
 
     def close(self) -> None:
         """Stop watching."""

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -59,13 +60,18 @@ class Offer:
     def __init__(self, start: StartProcess) -> None:
         self._start = start
         self.request = StartRequest(start.job_id, start.message.kind)
-        self.fds = [create_journal(start.journal)]
+        self.fds: list[int] = []
+        # The raw files first: whoever finds the journal may follow it at once, and must find them too.
+        raw = () if start.message.kind is ProcessKind.COMMAND else open_raw_output(start.journal)
         try:
+            self.fds.append(create_journal(start.journal))
             self._channel, theirs = socket.socketpair()
-            self.fds.append(theirs.detach())
-            if start.message.kind is not ProcessKind.COMMAND:
-                self.fds.extend(open_raw_output(start.journal))
+            self.fds += [theirs.detach(), *raw]
+        except FileExistsError:
+            _close(raw)
+            raise
         except OSError:  # no descriptor or no space is left
+            _close(raw)
             self.close_files()
             remove_files(start.journal)
             raise
@@ -73,8 +79,7 @@ class Offer:
 
     def close_files(self) -> None:
         """Close what was handed over; from now on the lock is the job's alone."""
-        for fd in self.fds:
-            os.close(fd)
+        _close(self.fds)
         self.fds = []
 
     async def hand_over(self) -> None:
@@ -99,3 +104,8 @@ class Offer:
     def __exit__(self, *_: object) -> None:
         self.close_files()
         self._channel.close()
+
+
+def _close(fds: Iterable[int]) -> None:
+    for fd in fds:
+        os.close(fd)

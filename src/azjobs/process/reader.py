@@ -17,7 +17,6 @@ from typing import NamedTuple, Self
 from azjobs.core.job import ProcessKind
 from azjobs.core.journal import (
     CHUNK_SIZE_BYTES,
-    DataChunk,
     End,
     Error,
     Information,
@@ -25,16 +24,18 @@ from azjobs.core.journal import (
     Progress,
     Record,
     Stamp,
-    TextChunk,
     is_content,
     scan,
 )
 from azjobs.process.cursor import Position, hold_cursor, load_position
-from azjobs.process.journal import CURSOR_SUFFIX, ERR_SUFFIX, OUT_SUFFIX, companion, is_complete, load_begin
+from azjobs.process.journal import CURSOR_SUFFIX, ERR_SUFFIX, OUT_SUFFIX, companion, is_complete, is_of_here, load_begin
+from azjobs.process.pieces import chunk_of, line_of, whole_sequences
 from azjobs.process.watch import Wake, open_watch
 
-_WINDOW_BYTES = 1024 * 1024  # guess: bounds the memory of a reader; doubled for a longer record
-_BACKSTOP_S = 1.0  # guess: how late a lost event may be noticed
+_WINDOW_BYTES = 256 * 1024  # guess: bounds the memory of a reader; doubled for a longer record
+_GLANCE_BYTES = 4 * 1024  # guess: the next record is mostly in it, and decoding it costs a listing nothing
+_BATCH_BYTES, _BATCH_ENTRIES = 256 * 1024, 1000  # guesses: what a receiver holds at once, and may be given again
+_BACKSTOP_S = 1.0  # guess: how late the end of a process that cannot be watched may be noticed
 _CLOSING_S, _CLOSING_LOOKS = 0.002, 5  # guesses: the lock was seen to go within microseconds of the event
 
 
@@ -48,8 +49,15 @@ class Entry(NamedTuple):
 class JournalReader:
     """Reads one journal forward from a position. Close it, or use it as a context manager."""
 
-    def __init__(self, journal: Path, position: Position = Position()) -> None:  # noqa: B008 - immutable
+    def __init__(
+        self,
+        journal: Path,
+        position: Position = Position(),  # noqa: B008 - immutable
+        *,
+        window_bytes: int = _WINDOW_BYTES,
+    ) -> None:
         self.position = position
+        self._window_bytes = window_bytes
         self._path = journal
         self._fd = os.open(journal, os.O_RDONLY | os.O_CLOEXEC)
         self._out = _RawFile(companion(journal, OUT_SUFFIX))
@@ -60,25 +68,41 @@ class JournalReader:
         """Yield what is there and was not yielded yet.
 
         An unfinished line of raw text is held back, since it may go on, unless a
-        record follows it or `final` says that nothing more will come.
+        record follows it or `final` says that nothing more will come. What is
+        written meanwhile is left for the next call: a fast writer cannot keep it.
         """
-        # Sizes first: then every record that is not read below was written after this raw text.
+        # Raw sizes first: then every record that is not read below was written after this raw text.
         out_size, err_size = self._out.size(), self._err.size()
         written_at = max(self._out.written_at(), self._err.written_at())
-        window = _WINDOW_BYTES
-        while data := os.pread(self._fd, window, self.position.journal):
+        size = os.fstat(self._fd).st_size
+        window = self._window_bytes
+        while (limit := min(window, size - self.position.journal)) > 0:
+            data = os.pread(self._fd, limit, self.position.journal)
             found, consumed = scan(data, self.position.journal)
             for item in found:
                 yield from self._raw_until(item.record.stamp)
                 self.position = self.position._replace(journal=item.end)
                 yield Entry(item.record, self.position)
-            is_longer = consumed == self.position.journal and not found and len(data) == window
-            self.position = self.position._replace(journal=consumed)
-            if is_longer:
-                window *= 2
-            elif len(data) < window:
+            if len(data) < window and consumed < size:  # the last record is not whole yet
+                self.position = self.position._replace(journal=consumed)
                 break
+            if not found and consumed == self.position.journal:
+                window *= 2
+            self.position = self.position._replace(journal=consumed)
         yield from self._raw_until(Stamp(written_at, out_size, err_size), only_lines=not final)
+
+    def batches(self, *, final: bool = False) -> Iterator[list[Entry]]:
+        """Read as `read`, so much at once as a receiver may hold; the job's final record is the last of its batch."""
+        batch: list[Entry] = []
+        start = sum(self.position)
+        for entry in self.read(final=final):
+            batch.append(entry)
+            is_full = len(batch) == _BATCH_ENTRIES or sum(entry.after) - start >= _BATCH_BYTES
+            if is_full or isinstance(entry.record, End):
+                yield batch
+                batch, start = [], sum(entry.after)
+        if batch:
+            yield batch
 
     def close(self) -> None:
         """Close the files."""
@@ -108,11 +132,11 @@ class JournalReader:
             begin = load_begin(self._path)
             self._kind = begin.work if begin else ProcessKind.FUNCTION
         if self._kind is ProcessKind.FILE and not is_error:
-            return Output(stamp, text_or_data(piece))
-        text, partial = _line_of(piece)
+            return Output(stamp, chunk_of(piece))
+        text, partial, data = line_of(piece)
         if self._kind is ProcessKind.FILE:
-            return Error(stamp, "", text, partial=partial)
-        return Information(stamp, text, partial)
+            return Error(stamp, "", text, partial=partial, data=data)
+        return Information(stamp, text, partial, data)
 
 
 class _RawFile:
@@ -138,7 +162,9 @@ class _RawFile:
         newline = piece.rfind(b"\n")
         if newline >= 0:
             return piece[: newline + 1]
-        return b"" if only_lines and len(piece) < CHUNK_SIZE_BYTES else piece
+        if len(piece) < CHUNK_SIZE_BYTES:
+            return b"" if only_lines else piece
+        return piece[: whole_sequences(piece) or len(piece)]
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -159,10 +185,10 @@ def follow(
     with JournalReader(journal, position) as reader, _Waiter(journal, timeout_s) as waiter:
         while True:
             is_last = is_complete(journal)  # asked before reading: then everything is there to be read
-            batch = list(reader.read(final=is_last))
-            if batch:
+            for batch in reader.batches(final=is_last):
                 yield batch
-            if is_last or any(isinstance(entry.record, End) for entry in batch) or not waiter.wait():
+                is_last = is_last or isinstance(batch[-1].record, End)
+            if is_last or not waiter.wait():
                 return
 
 
@@ -179,8 +205,8 @@ def receive(journal: Path, deliver: Callable[[Sequence[Entry]], None], *, keep: 
     with hold_cursor(companion(journal, CURSOR_SUFFIX)) as cursor:
         is_last = is_complete(journal)
         with JournalReader(journal, cursor.position) as reader:
-            for batch in _batches(reader.read(final=is_last)):
-                has_ended = has_ended or any(isinstance(entry.record, End) for entry in batch)
+            for batch in reader.batches(final=is_last):
+                has_ended = has_ended or isinstance(batch[-1].record, End)
                 deliver(batch)
                 if not keep:
                     cursor.advance(batch[-1].after)
@@ -207,7 +233,7 @@ def has_unread(journal: Path) -> bool:
     """Whether there is something to receive that nobody has received; how far the work is does not count."""
     position = load_position(companion(journal, CURSOR_SUFFIX))
     try:
-        reader = JournalReader(journal, position)
+        reader = JournalReader(journal, position, window_bytes=_GLANCE_BYTES)
     except FileNotFoundError:
         return False
     with reader:
@@ -218,40 +244,21 @@ def _is_more(record: Record) -> bool:
     return is_content(record) and not isinstance(record, Progress)
 
 
-def text_or_data(data: bytes) -> TextChunk | DataChunk:
-    """Text where it is UTF-8, else the bytes as they are."""
-    try:
-        return TextChunk(data.decode())
-    except UnicodeDecodeError:
-        return DataChunk(data)
-
-
-def _line_of(piece: bytes) -> tuple[str, bool]:
-    text = piece.decode("utf-8", "backslashreplace")
-    return (text[:-1], False) if text.endswith("\n") else (text, True)
-
-
-def _batches(entries: Iterator[Entry], limit: int = 1000) -> Iterator[list[Entry]]:
-    batch: list[Entry] = []
-    for entry in entries:
-        batch.append(entry)
-        if len(batch) == limit:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
 class _Waiter:
-    """Sleeps until a journal may have more, up to a deadline.
+    """Sleeps until a journal may have more, up to a deadline; while nothing happens it does nothing.
 
-    The kernel tells that a file was closed just before it drops the lock, so for
-    a moment after that it is looked at again without an event.
+    A process that ends has closed its journal before it is told of, so no event of
+    that can be missed. Without a process to be watched (its first record is not
+    there yet, or it is of another pid namespace) the kernel tells that the file
+    was closed just before it drops the lock: for a moment after that the journal
+    is looked at again without an event, and now and then all the same.
     """
 
     def __init__(self, journal: Path, timeout_s: float | None) -> None:
         self._deadline_at = None if timeout_s is None else monotonic() + timeout_s
         self._looks_left = 0
+        self._journal = journal
+        self._has_process = False
         self._watch = open_watch()
         for path in (journal, companion(journal, OUT_SUFFIX), companion(journal, ERR_SUFFIX)):
             if path.exists():
@@ -259,13 +266,16 @@ class _Waiter:
 
     def wait(self) -> bool:
         """Sleep; False when the time is over."""
-        pause_s = _CLOSING_S if self._looks_left else _BACKSTOP_S
+        if not self._has_process and (begin := load_begin(self._journal)) is not None and is_of_here(begin):
+            self._has_process = True
+            if not self._watch.add_process(begin.pid, begin.start_time):
+                return True  # it has ended: there is nothing to wait for
+        pauses = [_CLOSING_S] if self._looks_left else [] if self._has_process else [_BACKSTOP_S]
         if self._deadline_at is not None:
-            left_s = self._deadline_at - monotonic()
-            if left_s <= 0:
+            pauses.append(self._deadline_at - monotonic())
+            if pauses[-1] <= 0:
                 return False
-            pause_s = min(pause_s, left_s)
-        wake = self._watch.wait(pause_s)
+        wake = self._watch.wait(min(pauses, default=None))
         self._looks_left = _CLOSING_LOOKS if wake is Wake.CLOSED else max(0, self._looks_left - 1)
         return True
 

@@ -16,8 +16,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
+from azjobs.process.identity import is_running, open_exit_fd
+
 # <sys/inotify.h>
-_IN_MODIFY, _IN_CLOSE_WRITE = 0x2, 0x8
+_IN_MODIFY, _IN_CLOSE_WRITE, _IN_CREATE = 0x2, 0x8, 0x100
 _IN_NONBLOCK, _IN_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
 _EVENT = struct.Struct("iIII")
 _READ_SIZE = 64 * 1024
@@ -34,10 +36,16 @@ class Wake(Enum):
 
 
 class FileWatch(Protocol):
-    """Wakes when one of its files was written, or closed by a writer."""
+    """Wakes when a file was written or closed by a writer, a folder has something new, or a process has ended."""
 
     def add(self, path: Path) -> None:
-        """Watch an existing file too."""
+        """Watch an existing file or folder too."""
+
+    def add_process(self, pid: int, started: int) -> bool:
+        """Wake as if a file was closed when this very process has ended; False when it has ended already."""
+
+    def fileno(self) -> int:
+        """Return what is readable when something happened, to be waited for with other things; -1: there is none."""
 
     def wait(self, timeout_s: float | None) -> Wake:
         """Sleep until something happens or the time is over."""
@@ -79,27 +87,51 @@ class InotifyWatch:
         if self._fd < 0:
             raise OSError(_errno(), "inotify_init1")
         self._watches: list[int] = []
+        self._exits: list[int] = []
 
     def add(self, path: Path) -> None:
-        """Watch an existing file too."""
-        watch = self._libc.inotify_add_watch(self._fd, os.fsencode(path), _IN_MODIFY | _IN_CLOSE_WRITE)
+        """Watch an existing file or folder too."""
+        events = _IN_MODIFY | _IN_CLOSE_WRITE | _IN_CREATE  # a folder's are those of what is in it
+        watch = self._libc.inotify_add_watch(self._fd, os.fsencode(path), events)
         if watch < 0:
             raise OSError(_errno(), "inotify_add_watch", str(path))
         self._watches.append(watch)
 
+    def add_process(self, pid: int, started: int) -> bool:
+        """Wake as if a file was closed when this very process has ended; False when it has ended already."""
+        fd = open_exit_fd(pid)
+        if fd is None:
+            return False
+        self._exits.append(fd)
+        return is_running(pid, started)
+
+    def fileno(self) -> int:
+        """Return what is readable when a file was written or closed."""
+        return self._fd
+
     def wait(self, timeout_s: float | None) -> Wake:
-        """Sleep until a file is written or closed; all events so far count as one."""
+        """Sleep until something happens; all events so far count as one."""
         poll = select.poll()
-        poll.register(self._fd, select.POLLIN)
-        if not poll.poll(None if timeout_s is None else timeout_s * 1000):
+        for fd in (self._fd, *self._exits):
+            poll.register(fd, select.POLLIN)
+        ready = [fd for fd, _ in poll.poll(None if timeout_s is None else timeout_s * 1000)]
+        if not ready:
             return Wake.TIME
-        return Wake.CLOSED if _has_close(os.read(self._fd, _READ_SIZE)) else Wake.WRITTEN
+        is_closed = self._fd in ready and _has_close(os.read(self._fd, _READ_SIZE))
+        for fd in self._exits:
+            if fd in ready:  # told once
+                os.close(fd)
+                is_closed = True
+        self._exits = [fd for fd in self._exits if fd not in ready]
+        return Wake.CLOSED if is_closed else Wake.WRITTEN
 
     def close(self) -> None:
         """Stop watching."""
         fd, self._fd = self._fd, -1
         if fd < 0:
             return
+        while self._exits:
+            os.close(self._exits.pop())
         for watch in self._watches:
             self._libc.inotify_rm_watch(fd, watch)
         if len(self._idle) < _MAX_IDLE and _drain(fd):
@@ -154,6 +186,14 @@ class IntervalWatch:
     def add(self, path: Path) -> None:
         """Nothing to arm."""
 
+    def add_process(self, pid: int, started: int) -> bool:
+        """Nothing to arm."""
+        return is_running(pid, started)
+
+    def fileno(self) -> int:
+        """There is none."""
+        return -1
+
     def wait(self, timeout_s: float | None) -> Wake:
         """Sleep an interval."""
         time.sleep(_INTERVAL_S if timeout_s is None else min(timeout_s, _INTERVAL_S))
@@ -171,7 +211,7 @@ class IntervalWatch:
 
 
 def _has_close(events: bytes) -> bool:
-    """Walk the events: watch, mask, cookie, length of the name, name (none here: single files are watched)."""
+    """Walk the events: watch, mask, cookie, length of the name, name (of what is in a watched folder)."""
     at = 0
     while at < len(events):
         _, mask, _, name_size = _EVENT.unpack_from(events, at)

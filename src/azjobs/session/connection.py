@@ -7,6 +7,7 @@ is decided in `client`.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import sys
 import time
@@ -108,8 +109,8 @@ class Connection:
         except OSError as error:
             raise ConnectionLost(is_sent=False) from error
 
-    def told(self, timeout_s: float | None = None) -> Changed | None:
-        """Return the next thing the daemon tells unasked; None when the time is over.
+    def told(self, timeout_s: float | None = None, or_readable: int = -1) -> Changed | None:
+        """Return the next thing the daemon tells unasked; None when the time is over, or that descriptor is readable.
 
         Raises:
             ConnectionLost: the daemon has gone.
@@ -118,6 +119,8 @@ class Connection:
         while not self._pushed:
             left_s = None if deadline_at is None else deadline_at - time.monotonic()
             if left_s is not None and left_s <= 0:
+                return None
+            if or_readable >= 0 and not self._arrived and not self._is_first(or_readable, left_s):
                 return None
             try:
                 reply = self._next_reply(left_s)
@@ -173,6 +176,13 @@ class Connection:
         if not isinstance(reply, Welcome):
             raise DaemonUnavailable("What answers on the daemon's socket is no daemon of azjobs.")
         self.welcome = reply
+
+    def _is_first(self, other_fd: int, timeout_s: float | None) -> bool:
+        """Wait for the daemon, or the other descriptor; whether the daemon has something to tell."""
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        poll.register(other_fd, select.POLLIN)
+        return self._sock.fileno() in [fd for fd, _ in poll.poll(None if timeout_s is None else timeout_s * 1000)]
 
     def _next_reply(self, timeout_s: float | None) -> Reply:
         while not self._arrived:

@@ -32,8 +32,10 @@ class Following:
         self._greet = greet
         self._connection: Connection | None = None
 
-    def next(self, timeout_s: float | None = None) -> Changed | None:
-        """Return the next change; None when the time is over. After a reconnection what was told comes again.
+    def next(self, timeout_s: float | None = None, or_readable: int = -1) -> Changed | None:
+        """Return the next change; None when the time is over, or that descriptor is readable.
+
+        After a reconnection what was told comes again.
 
         Raises:
             DaemonUnavailable: there is no daemon, and none can be started.
@@ -43,7 +45,7 @@ class Following:
             connection = self._connection or self.start()
             left_s = None if deadline_at is None else max(0.0, deadline_at - time.monotonic())
             try:
-                return connection.told(left_s)
+                return connection.told(left_s, or_readable)
             except ConnectionLost:
                 self.drop()
 

@@ -195,8 +195,8 @@ class Job(Future[T]):
 
     def __iter__(self) -> Iterator[Any]:
         """Yield what the job gives as output, as it comes, until it has ended; nothing is consumed."""
+        view = self.view  # of which a value needs only what never changes
         for batch in follow_entries(self._here, self._uuid, Position()):
-            view = self.view
             for entry in batch:
                 if isinstance(entry.record, Output):
                     yield open_value(view, entry.record.content)

@@ -14,15 +14,13 @@ from azjobs.core.states import FINISHED
 from azjobs.process.cursor import Position, load_position
 from azjobs.process.journal import CURSOR_SUFFIX, companion
 from azjobs.process.reader import Entry, JournalReader, follow, receive, receive_to_end
+from azjobs.process.watch import open_watch
 from azjobs.session.following import Following
 from azjobs.session.local import Local
 from azjobs.session.looking import load_view
 from azjobs.session.views import JobView
 
-FIRST_PAUSE_S, LAST_PAUSE_S = (
-    0.01,
-    1.0,
-)  # guesses: a process has its journal within milliseconds, a blocked one much later
+LOOK_AGAIN_S = 0.05  # guess: only where the system has no event left for us
 
 Deliver = Callable[[Sequence[Entry]], None]
 
@@ -71,7 +69,6 @@ def _looks(here: Local, uuid: str, timeout_s: float | None) -> Iterator[tuple[Jo
     The state is looked at before whoever asks reads the journal: what has ended has written everything.
     """
     deadline_at = None if timeout_s is None else time.monotonic() + timeout_s
-    pause_s = FIRST_PAUSE_S
     with Following(here.client, [uuid]) as changes:
         while True:
             view = load_view(here.layout, uuid)
@@ -79,10 +76,21 @@ def _looks(here: Local, uuid: str, timeout_s: float | None) -> Iterator[tuple[Jo
             yield view, left_s
             if view.state in FINISHED or (left_s is not None and left_s <= 0):
                 return
-            # A journal that is not there yet comes without a change of state, so it is looked for.
-            longest_s = pause_s if _is_own_writer(view) else None
-            pause_s = min(pause_s * 2, LAST_PAUSE_S)
-            changes.next(longest_s if left_s is None else left_s if longest_s is None else min(left_s, longest_s))
+            _await_change(view, changes, left_s)
+
+
+def _await_change(view: JobView, changes: Following, timeout_s: float | None) -> None:
+    """Sleep until the job's state changes, or its process gets the journal: that comes without a change of state."""
+    if not _is_own_writer(view) or view.journal.exists():
+        changes.next(timeout_s)
+        return
+    with open_watch() as watch:
+        watch.add(view.journal.parent)
+        if view.journal.exists():  # it came before the watch
+            return
+        if watch.fileno() < 0:
+            timeout_s = LOOK_AGAIN_S if timeout_s is None else min(timeout_s, LOOK_AGAIN_S)
+        changes.next(timeout_s, watch.fileno())
 
 
 def _batches(view: JobView, position: Position, timeout_s: float | None) -> Iterator[list[Entry]]:
@@ -90,9 +98,7 @@ def _batches(view: JobView, position: Position, timeout_s: float | None) -> Iter
         yield from follow(view.journal, position, timeout_s=timeout_s)
         return
     with JournalReader(view.journal, position) as reader:
-        batch = list(reader.read(final=view.state in FINISHED))
-    if batch:
-        yield batch
+        yield from reader.batches(final=view.state in FINISHED)
 
 
 def _is_own_writer(view: JobView) -> bool:
