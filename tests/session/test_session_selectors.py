@@ -122,7 +122,7 @@ def test_each_job_that_is_not_there_is_named(jobs: Home) -> None:
         ({"after": 5}, "after is a time such as"),
         ({"state": "Gone"}, "There is no state Gone."),
         ({"child_job_state": "Gone"}, "There is no state Gone."),
-        ({"label": "env=dev"}, "label is a dict such as"),
+        ({"label": "env=dev"}, "Labels are text by text, such as"),
         ({"session": "that"}, "session is all or this, not that."),
     ],
     ids=str,

@@ -7,7 +7,7 @@ from typing import Any
 
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import Fault
-from azjobs.core.job import Job
+from azjobs.core.job import BatchWork, Job
 from azjobs.core.states import Blocked, Failed, JobState, Question, ended_at_of, started_at_of
 
 
@@ -28,6 +28,12 @@ def job_json(job: Job, *, name: str, state: JobState, has_more_data: bool) -> di
         "context": context_json(job.context) if job.context else None,
         "target": job.target or None,
         "command": job.command,
+        "labels": job.labels,
+        "parentId": job.parent or None,
+        "childJobs": {state.value: n for state, n in job.work.counts.items()}
+        if isinstance(job.work, BatchWork)
+        else None,
+        "queue": job.queue.name if job.queue else None,
         "location": job.location,
         "statusMessage": job.status_message or None,
         "percentComplete": job.percent,

@@ -66,7 +66,7 @@ KINDS = {
 }
 SEVERAL = (Kind.TEXTS, Kind.INTEGERS, Kind.PAIRS, Kind.JOBS)
 #: What a parameter is called in the shell where that is shorter.
-SHOWN = {"az_context": "context", "file_path": "file"}
+SHOWN = {"az_context": "context", "file_path": "file", "labels": "label"}
 #: Further names of a parameter, from Azure PowerShell's aliases.
 ALIASES = {
     "active_directory_authority": ("active_directory_endpoint", "active_directory"),
@@ -77,6 +77,7 @@ ALIASES = {
     "resource_manager_url": ("resource_manager_endpoint", "resource_manager"),
     "tenant": ("tenant_id", "domain"),
     "subscription": ("subscription_id", "subscription_name"),
+    "time_limit": ("timeout_sec",),
     "timeout": ("timeout_sec",),
 }
 _LITERAL = re.compile(r"Literal\[(.*)\]")

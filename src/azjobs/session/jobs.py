@@ -27,7 +27,7 @@ from azjobs.process.cursor import Position
 from azjobs.session.context import Context
 from azjobs.session.following import Following
 from azjobs.session.local import Local, local
-from azjobs.session.looking import load_view
+from azjobs.session.looking import load_view, load_views
 from azjobs.session.streams import follow_entries
 from azjobs.session.values import failure_of, open_value, result_of
 from azjobs.session.views import JobView
@@ -106,6 +106,24 @@ class Job(Future[T]):
     def command(self) -> str:
         """What was asked for."""
         return self.view.row.command
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What it can be found by, besides its name."""
+        return dict(self.view.row.labels)
+
+    @property
+    def parent(self) -> Job[Any] | None:
+        """The batch that it belongs to."""
+        parent = self.view.row.parent
+        return Job(parent, self._here) if parent else None
+
+    @property
+    def child_jobs(self) -> list[Job[Any]]:
+        """Of a batch its children, one for each target, in the order of their ids; else none."""
+        if self.type is not JobType.BATCH:
+            return []
+        return [Job(view.uuid, self._here) for view in load_views(self._here.layout, parent=self._uuid)]
 
     @property
     def location(self) -> str:

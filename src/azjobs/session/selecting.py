@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict
 
 from azjobs.core.errors import InvalidInput
 from azjobs.core.job import BatchWork
+from azjobs.core.labels import check_labels
 from azjobs.core.naming import matches
 from azjobs.core.states import JobState, ended_at_of, is_finished
 from azjobs.session.local import Local
@@ -182,14 +183,12 @@ def _picks(here: Local, which: Selectors) -> _Picks:
     session = which.get("session")
     if session not in ("all", "this", None):
         raise InvalidInput(f"session is all or this, not {session}.")
-    state, label = which.get("state"), which.get("label") or {}
-    if not isinstance(label, Mapping):
-        raise InvalidInput(f'label is a dict such as {{"env": "dev"}}, not {label!r}.')
+    state = which.get("state")
     return _Picks(
         which.get("name") or "",
         parse_state(state) if state else None,
         which.get("command") or "",
-        label,
+        check_labels(which.get("label") or {}),
         here.require_session().key if session == "this" else None,
     )
 

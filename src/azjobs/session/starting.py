@@ -7,8 +7,9 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from math import inf
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack, overload
 from uuid import uuid4
 
 import msgspec
@@ -16,7 +17,9 @@ import msgspec
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import InvalidInput
 from azjobs.core.job import Job as Row
-from azjobs.core.job import ProcessKind, ProcessWork
+from azjobs.core.job import ProcessKind, ProcessWork, Queue
+from azjobs.core.labels import check_labels
+from azjobs.core.spelling import spell_out
 from azjobs.core.wire import Accepted, Submit
 from azjobs.process.interpreter import interpreter_key
 from azjobs.session.autosave import is_autosave_on
@@ -34,6 +37,44 @@ from azjobs.session.session_file import make_job_session
 T = TypeVar("T")
 Y = TypeVar("Y")
 PathLike = str | os.PathLike[str]
+DEFAULT_QUEUE = "default"  # of those who give a limit and no name
+
+
+class Starting(TypedDict, total=False):
+    """How any job is started.
+
+    Args:
+        name: the job's name.
+        az_context: the context it acts in; the current one where autosave is on.
+        expect_tenant: start it only if that context is in this tenant, by name or id.
+        expect_subscription: start it only if that context is of this subscription, by name or id.
+        working_directory: where it runs; here when not given.
+        labels: what to find it by, such as {"env": "dev"}.
+        queue: the queue in which it waits for its turn; it waits for none when not given.
+        throttle_limit: how many jobs of that queue run at once from now on; 5 until somebody says it.
+        time_limit: after how many seconds it is stopped, and has failed.
+    """
+
+    name: str | None
+    az_context: Context | str | None
+    expect_tenant: str | None
+    expect_subscription: str | None
+    working_directory: PathLike | None
+    labels: Mapping[str, str] | None
+    queue: str | None
+    throttle_limit: int | None
+    time_limit: float | None
+
+
+class _Terms(NamedTuple):
+    """The same, understood."""
+
+    name: str
+    own: ContextValue | None
+    folder: str
+    labels: dict[str, str]
+    queue: Queue | None
+    time_limit_s: float | None
 
 
 @overload
@@ -42,11 +83,7 @@ def start_job(
     *,
     argument_list: Sequence[Any] = (),
     keyword_arguments: Mapping[str, Any] | None = None,
-    name: str = "",
-    az_context: Context | str | None = None,
-    expect_tenant: str = "",
-    expect_subscription: str = "",
-    working_directory: PathLike = "",
+    **how: Unpack[Starting],
 ) -> Job[list[Y]]: ...
 @overload
 def start_job(
@@ -54,11 +91,7 @@ def start_job(
     *,
     argument_list: Sequence[Any] = (),
     keyword_arguments: Mapping[str, Any] | None = None,
-    name: str = "",
-    az_context: Context | str | None = None,
-    expect_tenant: str = "",
-    expect_subscription: str = "",
-    working_directory: PathLike = "",
+    **how: Unpack[Starting],
 ) -> Job[T]: ...
 @overload
 def start_job(
@@ -66,45 +99,23 @@ def start_job(
     *,
     argument_list: Sequence[Any] = (),
     keyword_arguments: Mapping[str, Any] | None = None,
-    name: str = "",
-    az_context: Context | str | None = None,
-    expect_tenant: str = "",
-    expect_subscription: str = "",
-    working_directory: PathLike = "",
+    **how: Unpack[Starting],
 ) -> Job[T]: ...
 @overload
-def start_job(
-    *,
-    command: Sequence[str],
-    name: str = "",
-    az_context: Context | str | None = None,
-    expect_tenant: str = "",
-    expect_subscription: str = "",
-    working_directory: PathLike = "",
-) -> Job[str | bytes]: ...
+def start_job(*, command: Sequence[str], **how: Unpack[Starting]) -> Job[str | bytes]: ...
 @overload
 def start_job(
-    *,
-    file_path: PathLike,
-    argument_list: Sequence[Any] = (),
-    name: str = "",
-    az_context: Context | str | None = None,
-    expect_tenant: str = "",
-    expect_subscription: str = "",
-    working_directory: PathLike = "",
+    *, file_path: PathLike, argument_list: Sequence[Any] = (), **how: Unpack[Starting]
 ) -> Job[str | bytes]: ...
-def start_job(  # noqa: PLR0913 - what a job is made of; all but one by name
+@spell_out
+def start_job(
     function: Callable[..., Any] | None = None,
     *,
     argument_list: Sequence[Any] = (),
     keyword_arguments: Mapping[str, Any] | None = None,
-    name: str = "",
-    az_context: Context | str | None = None,
-    expect_tenant: str = "",
-    expect_subscription: str = "",
     file_path: PathLike = "",
     command: Sequence[str] = (),
-    working_directory: PathLike = "",
+    **how: Unpack[Starting],
 ) -> Job[Any]:
     """Start a function, a Python script or a command as a job, and return it at once.
 
@@ -116,35 +127,63 @@ def start_job(  # noqa: PLR0913 - what a job is made of; all but one by name
         function: what to run; what it returns or yields is the job's output.
         argument_list: its arguments in order; a script's words. Credentials and contexts travel by a private channel.
         keyword_arguments: its arguments by name.
-        name: the job's name.
-        az_context: the context it acts in; the current one where autosave is on.
-        expect_tenant: start it only if that context is in this tenant, by name or id.
-        expect_subscription: start it only if that context is of this subscription, by name or id.
         file_path: a Python script, run as the main program.
         command: a program and its words; no shell is involved.
-        working_directory: where it runs; here when not given.
 
     Raises:
         CannotSend: an argument cannot be sent to another process; it is named, and no job exists.
-        InvalidInput: there is no such script, program or folder; no job exists.
+        InvalidInput: there is no such script, program or folder, or a limit is none; no job exists.
         WrongTarget: the context is not the expected one; no job exists.
     """
     here = local()
     if (function is not None) + bool(file_path) + bool(command) != 1:
         raise InvalidInput("A job is a function, a script (file_path=) or a command (command=): give one of them.")
-    own = _own_context(here, az_context)
-    check_expected(own, Expected(expect_tenant, expect_subscription))
-    folder = _folder(working_directory)
+    terms = _terms(here, how)
     if function is not None:
-        submit = _function(here, function, tuple(argument_list), dict(keyword_arguments or {}), own, folder, name)
+        submit = _function(here, function, tuple(argument_list), dict(keyword_arguments or {}), terms)
     elif keyword_arguments:
         raise InvalidInput("keyword_arguments are for functions; a script takes words in argument_list.")
     elif file_path:
         words = (_script(file_path), *map(str, argument_list))
-        submit = _program(here, ProcessKind.FILE, words, own, folder, name)
+        submit = _program(here, ProcessKind.FILE, words, terms)
     else:
-        submit = _program(here, ProcessKind.COMMAND, _command(command, folder, argument_list), own, folder, name)
+        submit = _program(here, ProcessKind.COMMAND, _command(command, terms.folder, argument_list), terms)
     return Job(here.client.ask(submit, Accepted).job.uuid, here)
+
+
+def _terms(here: Local, how: Starting) -> _Terms:
+    own = _own_context(here, how.get("az_context"))
+    check_expected(own, Expected(how.get("expect_tenant") or "", how.get("expect_subscription") or ""))
+    return _Terms(
+        how.get("name") or "",
+        own,
+        _folder(how.get("working_directory") or ""),
+        check_labels(how.get("labels") or {}),
+        queue_of(how.get("queue"), how.get("throttle_limit")),
+        check_time_limit(how.get("time_limit")),
+    )
+
+
+def queue_of(name: str | None, throttle_limit: int | None) -> Queue | None:
+    """Return the queue in which a job waits, None for none; a limit alone is one of the queue "default".
+
+    Raises:
+        InvalidInput: the limit lets none run.
+    """
+    if throttle_limit is not None and throttle_limit < 1:
+        raise InvalidInput(f"throttle_limit is how many jobs run at once, 1 or more, not {throttle_limit}.")
+    return Queue(name or DEFAULT_QUEUE, throttle_limit) if name or throttle_limit is not None else None
+
+
+def check_time_limit(time_limit_s: float | None) -> float | None:
+    """Return how long a job may take, in seconds; None for as long as it does.
+
+    Raises:
+        InvalidInput: it is no time at all.
+    """
+    if time_limit_s is not None and not 0 < time_limit_s < inf:
+        raise InvalidInput(f"time_limit is a number of seconds above 0, not {time_limit_s}.")
+    return time_limit_s
 
 
 def _own_context(here: Local, az_context: Context | str | None) -> ContextValue | None:
@@ -161,19 +200,17 @@ def _function(
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    own: ContextValue | None,
-    folder: str,
-    name: str,
+    terms: _Terms,
 ) -> Submit:
     from azjobs.process.payload import dump  # noqa: PLC0415 - cloudpickle costs a command line 15 ms
 
     if not callable(function):
         raise InvalidInput(f"A job runs a function, not {type(function).__name__}.")
-    baggage = Baggage(own)
+    baggage = Baggage(terms.own)
     payload = dump(function, args, kwargs, persistent=baggage.name_of)
     azure = "azure.core" in sys.modules
-    work = _work(ProcessKind.FUNCTION, folder, yields=_does_yield(function), azure=azure, secrets=baggage.asks)
-    row = _row(here, getattr(function, "__qualname__", repr(function)), work, own, baggage.grants, name)
+    work = _work(ProcessKind.FUNCTION, terms.folder, yields=_does_yield(function), azure=azure, secrets=baggage.asks)
+    row = _row(here, getattr(function, "__qualname__", repr(function)), work, baggage.grants, terms)
     return Submit(
         0,
         row,
@@ -185,13 +222,12 @@ def _function(
     )
 
 
-def _program(
-    here: Local, kind: ProcessKind, words: tuple[str, ...], own: ContextValue | None, folder: str, name: str
-) -> Submit:
+def _program(here: Local, kind: ProcessKind, words: tuple[str, ...], terms: _Terms) -> Submit:
     import shlex  # noqa: PLC0415 - functions need none
 
-    work = _work(kind, folder, arguments=words)
-    row = _row(here, shlex.join(words), work, own, [own] if own is not None else [], name)
+    own = terms.own
+    work = _work(kind, terms.folder, arguments=words)
+    row = _row(here, shlex.join(words), work, [own] if own is not None else [], terms)
     environment = sendable_environment()
     if kind is ProcessKind.COMMAND:  # azjobs typed inside it acts where the job does
         environment[SESSION_VARIABLE] = make_job_session(here.layout, row.uuid, own, autosave=row.autosave)
@@ -199,19 +235,20 @@ def _program(
     return Submit(0, row, environment=environment, sys_path=sys_path)
 
 
-def _row(
-    here: Local, command: str, work: ProcessWork, own: ContextValue | None, grants: Sequence[ContextValue], name: str
-) -> Row:
+def _row(here: Local, command: str, work: ProcessWork, grants: Sequence[ContextValue], terms: _Terms) -> Row:
     return Row(
         uuid=str(uuid4()),
-        name=name,
+        name=terms.name,
         command=command,
         session=here.key,
         submitted_at=time.time(),
         work=work,
-        context=own,
+        context=terms.own,
         grants=tuple(grants),
         autosave=is_autosave_on(here),
+        labels=terms.labels,
+        queue=terms.queue,
+        time_limit_s=terms.time_limit_s,
     )
 
 
