@@ -75,11 +75,13 @@ class Sessions:
         self._background.spawn(self._end(session))
 
     async def _end(self, session: str) -> None:
-        await self._vault.drop_session(session)
+        await self._vault.drop_credentials(session)
         await self._forget_sign_ins({session})
 
     async def _forget_sign_ins(self, scopes: set[str]) -> None:
         needed = {context.scope for job in self._jobs() for context in (*job.grants, job.context) if context}
         for scope in scopes - needed:
-            self._ended_sessions.discard(scope)
             await self._sign_ins.drop_scope(scope)
+            if scope not in self._watched:
+                self._ended_sessions.discard(scope)
+                await self._vault.drop_leader(scope)  # last: by it the next daemon would find what is left

@@ -169,7 +169,10 @@ class Vault:
                 found[key.partition(":")[2]] = (int(pid), int(start_time))
         return found
 
-    async def drop_session(self, session: str) -> None:
-        """Forget what belongs to a session that has ended, but for its sign-ins."""
+    async def drop_credentials(self, session: str) -> None:
+        """Forget the named credentials of a session."""
         await self._channel.drop_prefix(f"credential:{session}:")
+
+    async def drop_leader(self, session: str) -> None:
+        """Forget that there was such a session."""
         await self._channel.drop(f"session:{session}")
