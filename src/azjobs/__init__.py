@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from azjobs.core.job import JobType
     from azjobs.core.models import ActionResult, ResourceGroup, RestResponse, Subscription, Tenant, VirtualMachine
     from azjobs.core.plan import PlannedWrite
+    from azjobs.core.policy import Policy
     from azjobs.core.protection import Protection
     from azjobs.core.secret import Credential, SecureString
     from azjobs.core.states import JobState
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
     from azjobs.session.job_list import answer_job, get_job, remove_job, stop_job, wait_job
     from azjobs.session.jobs import Job
     from azjobs.session.keeping_contexts import clear_az_context, remove_az_context, rename_az_context
+    from azjobs.session.keeping_jobs import get_job_policy, prune_jobs, set_job_policy
     from azjobs.session.plans import Detached
     from azjobs.session.protections import add_az_protection, get_az_protection, remove_az_protection
     from azjobs.session.receiving import Received, receive_job
@@ -150,6 +152,7 @@ _HOMES = {
         "VirtualMachine",
     ),
     "azjobs.core.plan": ("PlannedWrite",),
+    "azjobs.core.policy": ("Policy",),
     "azjobs.core.protection": ("Protection",),
     "azjobs.core.secret": ("Credential", "SecureString"),
     "azjobs.core.states": ("JobState",),
@@ -165,6 +168,7 @@ _HOMES = {
     "azjobs.session.credentials": ("get_credential",),
     "azjobs.session.job_list": ("answer_job", "get_job", "remove_job", "stop_job", "wait_job"),
     "azjobs.session.jobs": ("Job",),
+    "azjobs.session.keeping_jobs": ("get_job_policy", "prune_jobs", "set_job_policy"),
     "azjobs.session.plans": ("Detached",),
     "azjobs.session.protections": ("add_az_protection", "get_az_protection", "remove_az_protection"),
     "azjobs.session.receiving": ("Received", "receive_job"),
@@ -233,6 +237,7 @@ __all__ = [
     "NotFound",
     "NotSignedIn",
     "PlannedWrite",
+    "Policy",
     "Protection",
     "Received",
     "Refused",
@@ -272,10 +277,12 @@ __all__ = [
     "get_az_vm",
     "get_credential",
     "get_job",
+    "get_job_policy",
     "import_az_context",
     "invoke_az_rest_method",
     "new_az_resource_group",
     "new_az_vm",
+    "prune_jobs",
     "receive_job",
     "remove_az_context",
     "remove_az_environment",
@@ -289,6 +296,7 @@ __all__ = [
     "select_az_context",
     "set_az_context",
     "set_az_environment",
+    "set_job_policy",
     "start_az_vm",
     "start_job",
     "stop_az_vm",

@@ -258,3 +258,42 @@ def test_nothing_to_commit_is_no_error(open_store: Opener):
     open_store()
     older.commit()
     older.sync()
+
+
+def test_files_of_removed_jobs_are_remembered_until_they_are_gone(open_store: Opener):
+    """A daemon that is killed between the two is followed by one that knows; a job that comes again has its own."""
+    store = open_store()
+    store.add(make_job("u1"), is_attached=False)
+    store.add(make_job("u2"), is_attached=False)
+    store.commit()
+    store.remove(["u2", "u1"])
+    store.commit()
+    store = open_store()
+    assert store.load_removed() == ["u1", "u2"]
+    store.add(make_job("u2"), is_attached=False)
+    assert store.load_removed() == ["u1"]
+    store.drop_removed(["u1"])
+    store.commit()
+    assert open_store().load_removed() == []
+
+
+def test_ended_jobs_are_found_by_age_and_by_number(open_store: Opener):
+    """Those that ended first come first; calls that are attached and children of batches are not among them."""
+    store = open_store()
+    assert store.oldest_end() is None
+    fault = Fault("QuotaExceeded", "no cores")
+    states = [Completed(1.0, 30.0), Failed(1.0, 20.0, fault), Stopped(1.0, 30.0), Completed(1.0, 10.0), Running(1.0)]
+    for number, state in enumerate(states):
+        store.add(make_job(f"u{number}", state=state), is_attached=False)
+    store.add(make_job("call", state=Completed(1.0, 2.0)), is_attached=True)
+    store.add(make_job("child", state=Completed(1.0, 2.0), parent="u0"), is_attached=False)
+    assert store.find_ended(beyond=0) == []
+    store.commit()
+    assert store.oldest_end() == 10.0
+    assert store.find_ended() == []
+    assert store.find_ended(before=20.0) == ["u3"]
+    assert store.find_ended(before=1e300) == ["u3", "u1", "u0", "u2"]
+    assert store.find_ended(beyond=0) == ["u3", "u1", "u0", "u2"]
+    assert store.find_ended(beyond=1) == ["u3", "u1", "u0"]
+    assert store.find_ended(beyond=3, before=25.0) == ["u3", "u1"]
+    assert store.find_ended(beyond=99) == []

@@ -15,13 +15,18 @@ from store_samples import make_job
 
 from azjobs.core.context import AZURE_CLOUD, SignInKey
 from azjobs.core.signin import SignIn
-from azjobs.core.states import Completed, Running
+from azjobs.core.states import Completed, Running, Stopped
 from azjobs.store.memory import MemoryDisk, MemoryStore
 from azjobs.store.protocol import Fenced, JobStore
 from azjobs.store.sqlite import SqliteStore
 
 UUIDS = st.sampled_from(["a", "b", "c", "d"])
-STATES = st.sampled_from([Running(1.0), Completed(1.0, 2.0)])
+ENDS = st.sampled_from([2.0, 3.0, 4.0])
+STATES = st.one_of(
+    st.just(Running(1.0)),
+    st.builds(Completed, st.just(1.0), ENDS),
+    st.builds(Stopped, st.just(1.0), ENDS),
+)
 SIGN_INS = st.builds(
     SignIn,
     st.builds(SignInKey, st.just("e"), st.sampled_from(["x", "y"]), st.just("t")),
@@ -61,7 +66,7 @@ class BothStores(RuleBasedStateMachine):
     @rule(uuid=UUIDS, name=st.text(), payload=st.binary(max_size=10), is_attached=st.booleans(), at=st.integers(0, 3))
     def add(self, uuid: str, name: str, payload: bytes, *, is_attached: bool, at: int) -> None:
         """Submit, perhaps again."""
-        job = make_job(uuid, name=name, submitted_at=float(at))
+        job = make_job(uuid, name=name, submitted_at=float(at), parent="batch" if at == 3 else "")
         self.both(lambda store: store.add(job, payload, is_attached=is_attached))
 
     @rule(uuid=UUIDS)
@@ -70,7 +75,7 @@ class BothStores(RuleBasedStateMachine):
         self.both(lambda store: store.give_id(uuid))
 
     @rule(uuid=UUIDS, state=STATES)
-    def save(self, uuid: str, state: Running | Completed) -> None:
+    def save(self, uuid: str, state: Running | Completed | Stopped) -> None:
         """A job moved, or one that was removed, or never was, is said to have."""
         job = self.stores[1].load(uuid) or make_job(uuid)
         self.both(lambda store: store.save([msgspec.structs.replace(job, state=state)]))
@@ -79,6 +84,16 @@ class BothStores(RuleBasedStateMachine):
     def remove(self, uuids: list[str]) -> None:
         """Remove jobs, known or not."""
         self.both(lambda store: store.remove(uuids))
+
+    @rule(uuids=st.lists(UUIDS, max_size=2))
+    def drop_removed(self, uuids: list[str]) -> None:
+        """The files of removed jobs are gone, or never were."""
+        self.both(lambda store: store.drop_removed(uuids))
+
+    @rule(before=st.one_of(st.none(), ENDS), beyond=st.one_of(st.none(), st.integers(0, 3)))
+    def find_ended(self, before: float | None, beyond: int | None) -> None:
+        """Look for what is old, or too much."""
+        self.both(lambda store: store.find_ended(before=before, beyond=beyond))
 
     @rule(uuids=st.lists(UUIDS, max_size=2))
     def drop_payload(self, uuids: list[str]) -> None:
@@ -114,6 +129,7 @@ class BothStores(RuleBasedStateMachine):
         self.both(lambda store: store.load_all())
         self.both(lambda store: store.load_unfinished())
         self.both(lambda store: store.load_sign_ins())
+        self.both(lambda store: (store.load_removed(), store.oldest_end()))
         self.both(lambda store: [(store.load(uuid), store.payload(uuid)) for uuid in "abcd"])
         self.both(lambda store: store.epoch)
 

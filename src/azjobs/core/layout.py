@@ -35,6 +35,11 @@ class Layout(Generic[P]):
         return self.saved / "contexts.json"
 
     @property
+    def policy_file(self) -> P:
+        """How long finished jobs are kept: JSON; there only once that was said."""
+        return self.saved / "policy.json"
+
+    @property
     def safe_file(self) -> P:
         """The secrets of saved sign-ins that no keyring protects: JSON; there only while there are some."""
         return self.home / "sign-ins.json"

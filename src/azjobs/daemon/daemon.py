@@ -27,10 +27,12 @@ from azjobs.daemon.followers import Followers
 from azjobs.daemon.identity_endpoint import IdentityEndpoint
 from azjobs.daemon.job_tokens import JobTokens
 from azjobs.daemon.ledger import Ledger
+from azjobs.daemon.leftovers import Leftovers
 from azjobs.daemon.parts import Parts
 from azjobs.daemon.plain_reads import PlainReads
 from azjobs.daemon.processes import ProcessRunner
 from azjobs.daemon.protections import Protections
+from azjobs.daemon.pruning import Pruning
 from azjobs.daemon.records import JournalRecords
 from azjobs.daemon.recovery import Fate, fate_of
 from azjobs.daemon.requests import Exchange, RequestRunner
@@ -78,6 +80,7 @@ class Daemon:
         self.runner.processes = self.processes
         self.runner.records = JournalRecords(layout)
         self.runner.on_finished += [self.sessions.job_finished, self._job_finished]
+        self.leftovers = Leftovers(self._store, self.ledger, lambda uuid: remove_files(layout.journal_file(uuid)))
         parts = Parts(
             store=self._store,
             ledger=self.ledger,
@@ -91,11 +94,14 @@ class Daemon:
             reads=PlainReads(exchange),
             protections=protections,
             processes=self.processes,
-            remove_files=lambda uuid: remove_files(layout.journal_file(uuid)),
+            remove_files=self.leftovers.remove,
         )
         self.identity = IdentityEndpoint(self.runner, self.job_tokens)
         self.service = Service(parts, version=version, leave=self._leaving.set)
         self.service.jobs.on_taken = self._hold
+        self.pruning = Pruning(self._store, self.ledger, self.followers, self.service.jobs.forget, layout)
+        self.service.serve_also(self.pruning.handlers())
+        self.runner.on_finished.append(self.pruning.job_finished)
         self.server = Server(self.service, version=version, epoch=self._store.epoch)
         self.sign_ins.on_added = self._signed_in
 
@@ -108,12 +114,14 @@ class Daemon:
             self.processes.identity_url = self.identity.bind(identity)
         await self.sign_ins.load()
         self.requests.start()
+        self.leftovers.recover()
         await self.sessions.load()
         await self._recover()
         self.sessions.forget_ended()
         await self.server.start(listening)
         if identity is not None:
             await self.identity.start(identity)
+        self._background.spawn(self.pruning.apply())
         loop.call_later(IDLE_S, self._leave_if_idle)
         self._keeper.closed.add_done_callback(lambda _: self._leaving.set())
         try:
@@ -126,6 +134,7 @@ class Daemon:
         await self.identity.close()
         await self.requests.close()
         await self.processes.close()
+        await self.pruning.close()
         self.sessions.close()
         await self._background.cancel()
         with contextlib.suppress(Exception):  # what could not be recorded is found out again at the next start

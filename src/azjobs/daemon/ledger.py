@@ -35,6 +35,7 @@ class Ledger:
         self._on_commit = on_commit
         self._on_broken = on_broken
         self._dirty: dict[str, Job] = {}
+        self._after_commit: list[Callable[[], None]] = []
         self._is_due = False
         self._changes = 0
         self._synced = 0
@@ -55,6 +56,11 @@ class Ledger:
     def save(self, job: Job) -> None:
         """Record the newest value of a job at the end of this tick."""
         self._dirty[job.uuid] = job
+        self._schedule()
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call this once all that was given so far is committed."""
+        self._after_commit.append(callback)
         self._schedule()
 
     def remove(self, uuids: Iterable[str]) -> None:
@@ -100,8 +106,11 @@ class Ledger:
             self._on_broken(error)
             raise
         changed, self._dirty = list(self._dirty.values()), {}
+        callbacks, self._after_commit = self._after_commit, []
         for job in changed:
             self._on_commit(job)
+        for callback in callbacks:
+            callback()
 
     async def _sync(self) -> None:
         covered = self._changes

@@ -21,7 +21,7 @@ from azjobs.store.protocol import JobStore
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a daemon is made of, as far as requests need it. `remove_files`: of a job, by its uuid."""
+    """What a daemon is made of, as far as requests need it. `remove_files`: of a job (uuid) whose row is removed."""
 
     store: JobStore
     ledger: Ledger

@@ -35,6 +35,10 @@ class Service:
         own: Handlers = {wire.Status: self._on_status, wire.Shutdown: self._on_shutdown}
         self._handlers: Handlers = {**own, **self.jobs.handlers(), **SignInRequests(parts).handlers()}
 
+    def serve_also(self, handlers: Handlers) -> None:
+        """Serve more kinds of message."""
+        self._handlers |= handlers
+
     async def opened(self, connection: Connection) -> None:
         """Greet a client; a key that belongs to no running job is refused."""
         self._rights.job_of(connection)

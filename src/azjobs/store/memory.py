@@ -14,7 +14,7 @@ from azjobs.core.context import SignInKey
 from azjobs.core.errors import JobNotFound
 from azjobs.core.job import Job, format_job, parse_job
 from azjobs.core.signin import SignIn
-from azjobs.core.states import is_finished
+from azjobs.core.states import ended_at_of, is_finished
 from azjobs.store.protocol import Fenced
 
 
@@ -25,6 +25,7 @@ class _Content:
     last_id: int = 0
     jobs: dict[str, bytes] = field(default_factory=dict)
     payloads: dict[str, bytes] = field(default_factory=dict)
+    removed: dict[str, None] = field(default_factory=dict)
     sign_ins: dict[tuple[str, SignInKey], SignIn] = field(default_factory=dict)
 
 
@@ -57,6 +58,7 @@ class MemoryStore:
             return known
         job = msgspec.structs.replace(job, id=None if is_attached else self._next_id())
         self._now.jobs[job.uuid] = format_job(job)
+        self._now.removed.pop(job.uuid, None)
         if payload:
             self._now.payloads[job.uuid] = payload
         return job
@@ -80,6 +82,30 @@ class MemoryStore:
         for uuid in uuids:
             self._now.jobs.pop(uuid, None)
             self._now.payloads.pop(uuid, None)
+            self._now.removed[uuid] = None
+
+    def load_removed(self) -> list[str]:
+        """Return the uuids of removed jobs whose files may still be there."""
+        return sorted(self._now.removed)
+
+    def drop_removed(self, uuids: Iterable[str]) -> None:
+        """The files of these removed jobs are gone."""
+        for uuid in uuids:
+            self._now.removed.pop(uuid, None)
+
+    def find_ended(self, *, before: float | None = None, beyond: int | None = None) -> list[str]:
+        """Return the uuids of jobs that ended early enough, or are too many."""
+        ends = self._ends()
+        too_many = len(ends) if beyond is None else beyond
+        return [
+            uuid
+            for place, (ended_at, _, uuid) in enumerate(reversed(ends))
+            if (before is not None and ended_at < before) or place >= too_many
+        ][::-1]
+
+    def oldest_end(self) -> float | None:
+        """Return when the first of those jobs ended."""
+        return next((ended_at for ended_at, _, _ in self._ends()), None)
 
     def load(self, uuid: str) -> Job | None:
         """Return the job."""
@@ -132,10 +158,17 @@ class MemoryStore:
         """Give up what was not committed."""
         self._now = _copy(self._disk.content)
 
+    def _ends(self) -> list[tuple[float, int, str]]:
+        jobs = map(parse_job, self._disk.content.jobs.values())
+        shown = ((ended_at_of(job.state), job.id, job.uuid) for job in jobs if not job.parent)
+        return sorted((at, id, uuid) for at, id, uuid in shown if at is not None and id is not None)
+
     def _next_id(self) -> int:
         self._now = replace(self._now, last_id=self._now.last_id + 1)
         return self._now.last_id
 
 
 def _copy(content: _Content) -> _Content:
-    return _Content(content.last_id, dict(content.jobs), dict(content.payloads), dict(content.sign_ins))
+    return _Content(
+        content.last_id, dict(content.jobs), dict(content.payloads), dict(content.removed), dict(content.sign_ins)
+    )

@@ -56,7 +56,30 @@ class JobStore(Protocol):
         ...
 
     def remove(self, uuids: Iterable[str]) -> None:
-        """Forget these jobs and their payloads; unknown ones are passed over. Their ids are never given again."""
+        """Forget these jobs and their payloads; unknown ones are passed over. Their ids are never given again.
+
+        That their files are to be removed is recorded with it, until `drop_removed`.
+        """
+        ...
+
+    def load_removed(self) -> list[str]:
+        """Return the uuids of removed jobs whose files may still be there, in order."""
+        ...
+
+    def drop_removed(self, uuids: Iterable[str]) -> None:
+        """The files of these removed jobs are gone."""
+        ...
+
+    def find_ended(self, *, before: float | None = None, beyond: int | None = None) -> list[str]:
+        """Return the uuids of jobs that ended before an instant, or are not among the `beyond` that ended last.
+
+        As of the last commit, those that ended first first; only jobs that show
+        themselves (they have an id) and belong to no batch.
+        """
+        ...
+
+    def oldest_end(self) -> float | None:
+        """Return when the first of those jobs ended; None when there is none."""
         ...
 
     def load(self, uuid: str) -> Job | None:

@@ -37,6 +37,29 @@ ON CONFLICT (uuid) DO UPDATE SET
 -- remove_job --
 DELETE FROM jobs WHERE uuid = ?;
 
+-- save_removed --
+INSERT OR IGNORE INTO removed (uuid) VALUES (?);
+
+-- drop_removed --
+DELETE FROM removed WHERE uuid = ?;
+
+-- load_removed --
+SELECT uuid FROM removed ORDER BY uuid;
+
+-- newest_ends --
+SELECT ended_at, id FROM jobs
+WHERE state = :state AND ended_at IS NOT NULL AND id IS NOT NULL AND parent = ''
+ORDER BY ended_at DESC, id DESC LIMIT :count;
+
+-- find_ended --
+SELECT ended_at, id, uuid FROM jobs
+WHERE state = :state AND ended_at IS NOT NULL AND (ended_at, id) <= (:ended_at, :id) AND id IS NOT NULL AND parent = '';
+
+-- oldest_end --
+SELECT ended_at FROM jobs
+WHERE state = :state AND ended_at IS NOT NULL AND id IS NOT NULL AND parent = ''
+ORDER BY ended_at LIMIT 1;
+
 -- has_job --
 SELECT 1 FROM jobs WHERE uuid = ?;
 

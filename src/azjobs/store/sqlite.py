@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Iterable
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from azjobs.core.context import SignInKey
 from azjobs.core.errors import JobNotFound
 from azjobs.core.job import FORMAT, Job, format_job
 from azjobs.core.signin import SignIn
-from azjobs.core.states import ended_at_of, is_finished
+from azjobs.core.states import FINISHED, ended_at_of, is_finished
 from azjobs.store.bell import Bell
 from azjobs.store.database import connect, open_for_writing, parse_stored_job, told
 from azjobs.store.filesystem import refuse_network_folder
@@ -42,6 +43,7 @@ class _Changes:
         self.jobs: dict[str, Job | None] = {}
         self.rows: dict[str, dict[str, Any]] = {}
         self.payloads: dict[str, bytes | None] = {}
+        self.removed: dict[str, bool] = {}
         self.sign_ins: dict[tuple[str, str], SignIn | None] = {}
         self.has_new_id = False
 
@@ -50,7 +52,7 @@ class _Changes:
         self.jobs[job.uuid] = job
 
     def __bool__(self) -> bool:
-        return bool(self.jobs or self.payloads or self.sign_ins or self.has_new_id)
+        return bool(self.jobs or self.payloads or self.removed or self.sign_ins or self.has_new_id)
 
 
 class SqliteStore:
@@ -95,6 +97,7 @@ class SqliteStore:
         if known is not None:
             return known
         self._changes.put(msgspec.structs.replace(job, id=None))
+        self._changes.removed[job.uuid] = False  # its files are its own
         if payload:
             self._changes.payloads[job.uuid] = payload
         return msgspec.structs.replace(job, id=None) if is_attached else self.give_id(job.uuid)
@@ -122,7 +125,32 @@ class SqliteStore:
         for uuid in uuids:
             self._changes.jobs[uuid] = None
             self._changes.payloads[uuid] = None
+            self._changes.removed[uuid] = True
             self._changes.rows.pop(uuid, None)
+
+    def load_removed(self) -> list[str]:
+        """Return the uuids of removed jobs whose files may still be there."""
+        found = dict.fromkeys((uuid for (uuid,) in self._rows("load_removed")), True) | self._changes.removed
+        return sorted(uuid for uuid, is_removed in found.items() if is_removed)
+
+    def drop_removed(self, uuids: Iterable[str]) -> None:
+        """The files of these removed jobs are gone."""
+        self._changes.removed.update(dict.fromkeys(uuids, False))
+
+    def find_ended(self, *, before: float | None = None, beyond: int | None = None) -> list[str]:
+        """Return the uuids of jobs that ended early enough, or are too many."""
+        until = (-inf, 0) if before is None else (before, 0)
+        if beyond is not None:
+            ends = [end for state in FINISHED for end in self._rows("newest_ends", state=state, count=beyond + 1)]
+            until = max([until, *sorted(ends, reverse=True)[beyond : beyond + 1]])
+        ended_at, id = until
+        asked = {"ended_at": ended_at, "id": id}
+        found = [row for state in FINISHED for row in self._rows("find_ended", state=state, **asked)]
+        return [uuid for _, _, uuid in sorted(found)]
+
+    def oldest_end(self) -> float | None:
+        """Return when the first of those jobs ended."""
+        return min((at for state in FINISHED for (at,) in self._rows("oldest_end", state=state)), default=None)
 
     def load(self, uuid: str) -> Job | None:
         """Return the job."""
@@ -229,6 +257,8 @@ class SqliteStore:
                 self._db.execute(query("drop_payload"), (uuid,))
             else:
                 self._db.execute(query("save_payload"), (uuid, payload))
+        for uuid, is_removed in changes.removed.items():
+            self._db.execute(query("save_removed" if is_removed else "drop_removed"), (uuid,))
         for (scope, key), sign_in in changes.sign_ins.items():
             if sign_in is None:
                 self._db.execute(query("drop_sign_in"), (scope, key))
@@ -242,9 +272,9 @@ class SqliteStore:
             if self._db.in_transaction:
                 self._db.execute(query("rollback"))
 
-    def _rows(self, name: str, *parameters: str) -> list[Any]:
+    def _rows(self, name: str, *parameters: str, **named: object) -> list[Any]:
         with told(self._file):
-            return self._db.execute(query(name), parameters).fetchall()
+            return self._db.execute(query(name), named or parameters).fetchall()
 
     def _has(self, uuid: str) -> bool:
         if uuid in self._changes.jobs:

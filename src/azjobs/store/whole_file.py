@@ -34,13 +34,19 @@ class Head(msgspec.Struct):
 
 
 class WholeFile(Generic[T]):
-    """A JSON file that holds one value; `empty` is its value while it does not exist."""
+    """A JSON file that holds one value; `empty` is its value while it does not exist.
 
-    def __init__(self, path: Path, kind: type[T], empty: T, *, newest_format: int) -> None:
+    `remedy`: what to do once a file that cannot be understood is removed.
+    """
+
+    def __init__(
+        self, path: Path, kind: type[T], empty: T, *, newest_format: int, remedy: str = "sign in again"
+    ) -> None:
         self.path = path
         self._decoder = msgspec.json.Decoder(kind)
         self._empty = empty
         self._newest_format = newest_format
+        self._remedy = remedy
 
     def load(self) -> T:
         """Return the value.
@@ -65,7 +71,7 @@ class WholeFile(Generic[T]):
             copy = self._keep_copy(data)
             raise HomeUnusable(
                 f"{self.path} cannot be understood ({error}); nothing was changed. It was copied to {copy}. "
-                f"Repair {self.path.name}, or remove it and sign in again."
+                f"Repair {self.path.name}, or remove it and {self._remedy}."
             ) from error
 
     def change(self, decide: Callable[[T], T]) -> T:

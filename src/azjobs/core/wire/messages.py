@@ -174,6 +174,18 @@ class GetToken(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
     tenant: str = ""
 
 
+class Prune(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
+    """Remove jobs that ended longer ago than that, or are not among the `keep` that ended last.
+
+    Without both: what the standing policy does not keep. A rehearsal removes nothing.
+    """
+
+    seq: int
+    older_than_s: float | None = None
+    keep: int | None = None
+    is_rehearsal: bool = False
+
+
 class Status(msgspec.Struct, tag=True, frozen=True):
     """Ask how the daemon is."""
 
@@ -194,6 +206,7 @@ Message = (
     | Follow
     | Stop
     | Remove
+    | Prune
     | Detach
     | Answer
     | PutSignIn

@@ -80,6 +80,13 @@ class CredentialNames(msgspec.Struct, tag=True, frozen=True):
     usernames: dict[str, str]
 
 
+class Pruned(msgspec.Struct, tag=True, frozen=True):
+    """The ids of the jobs that were removed, or would be."""
+
+    seq: int
+    ids: tuple[int, ...]
+
+
 class DaemonStatus(msgspec.Struct, tag=True, frozen=True):
     """How the daemon is. `waiting` and `going_on`: the unfinished jobs by what a stop means to them."""
 
@@ -132,5 +139,16 @@ def changed_of(job: Job, *, is_removed: bool = False) -> Changed:
 
 
 Reply = (
-    Welcome | Ok | SignedIn | Accepted | Result | Writes | Token | CredentialNames | DaemonStatus | Refusal | Changed
+    Welcome
+    | Ok
+    | SignedIn
+    | Accepted
+    | Result
+    | Writes
+    | Token
+    | CredentialNames
+    | Pruned
+    | DaemonStatus
+    | Refusal
+    | Changed
 )
