@@ -64,8 +64,8 @@ def replayed(of: JobView, *records: Record, wishes: Wishes = PLAIN) -> tuple[byt
         stderr=io.StringIO(),
         environment={},
     )
-    replay = Replay(shell, of)
-    replay.deliver([Entry(record, Position()) for record in records])
+    replay = Replay(shell)
+    replay.deliver(of, [Entry(record, Position()) for record in records])
     replay.close()
     shell.stdout.flush()
     return raw.getvalue(), shell.stderr.getvalue()

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Literal, Unpack
 
-from azjobs.cli.job_choice import Which, present
+from azjobs.cli.job_choice import Which, present, view_json
+from azjobs.cli.job_json import time_json
 from azjobs.cli.job_records import Replay
+from azjobs.cli.job_tables import job_table
 from azjobs.cli.shell import Shell
 from azjobs.cli.value_json import value_json
 from azjobs.cli.value_tables import value_table
+from azjobs.commands.names import option_name
 from azjobs.commands.parameters import JobId
 from azjobs.core.errors import WaitTimedOut
 from azjobs.core.spelling import spell_out
-from azjobs.core.states import FINISHED, JobState
+from azjobs.core.states import FINISHED, JobState, ended_at_of
 from azjobs.session.job_list import view_of
 from azjobs.session.jobs import Job
 from azjobs.session.local import local
-from azjobs.session.looking import load_view, not_found
-from azjobs.session.streams import receive_entries
+from azjobs.session.looking import not_found
+from azjobs.session.receiving import Manner, receive_all, remove_ended
 from azjobs.session.values import failure_of
+from azjobs.session.views import JobView
 
 
 @spell_out
-def receive_job(
+def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but two by name
     shell: Shell,
     id: Sequence[JobId] = (),
     *,
@@ -31,35 +36,70 @@ def receive_job(
     keep: bool = False,
     timeout: float | None = None,
     error_action: Literal["Continue", "Stop"] = "Continue",
+    auto_remove_job: bool = False,
+    write_events: bool = False,
+    write_job_in_results: bool = False,
+    no_recurse: bool = False,
     **which: Unpack[Which],
 ) -> int:
     """Give what is new in the output of jobs: output to stdout, everything else to stderr.
 
     Each record is given once, whoever asks first. A job that failed is no error
-    of this command.
+    of this command. Of a batch it is the output of its children, in the order of
+    their targets.
 
     Args:
         shell: the invocation.
         id: Ids, names or patterns of jobs.
         wait: Go on until the jobs have ended.
         keep: Leave the records for whoever asks next.
-        timeout: With --wait: how long, in seconds.
+        timeout: With --wait: how long in all, in seconds.
         error_action: Stop: a job that has failed is an error of this command too.
+        auto_remove_job: With --wait: remove each of these jobs that has ended.
+        write_events: With --wait: tell of the end of each job, on stderr, after its output.
+        write_job_in_results: With --wait: show the jobs, on stderr, before all output.
+        no_recurse: Of a batch nothing of its children.
     """
+    manner = Manner(wait, keep, auto_remove_job, write_events, write_job_in_results, no_recurse)
+    manner.check(option_name)
     here = local()
     views, missing = present(here, id, which)
-    for view in views:
-        replay = Replay(shell, view)
-        receive_entries(here, view, replay.deliver, wait=wait, keep=keep, timeout_s=timeout)
+    if write_job_in_results:
+        shell.stderr.write(job_table([view_json(view) for view in views], time.time()))
+    replay = _Replaying(shell, manner, is_strict=error_action == "Stop")
+    try:
+        receive_all(here, views, manner, replay, timeout_s=timeout)
+    finally:  # what was taken off is shown, whatever follows
         replay.close()
-        after = load_view(here.layout, view.uuid)
-        if error_action == "Stop" and after.state is JobState.FAILED:
-            raise failure_of(after)
-        if wait and after.state not in FINISHED:
-            raise WaitTimedOut(f"{after.name} is not finished; it goes on.")
+    remove_ended(here, views, manner)
     if missing:
         raise not_found(missing)
     return 0
+
+
+class _Replaying(Replay):
+    """Tells of the ends of jobs too."""
+
+    def __init__(self, shell: Shell, manner: Manner, *, is_strict: bool) -> None:
+        super().__init__(shell)
+        self._manner = manner
+        self._is_strict = is_strict
+
+    def end(self, before: JobView, after: JobView) -> None:
+        """Say how a job ended.
+
+        Raises:
+            JobFailed: it failed, and that is an error.
+            WaitTimedOut: it was waited for, and has not ended.
+        """
+        is_over = after.state in FINISHED
+        if self._manner.write_events and is_over:
+            was = f"{before.state} -> " if before.state not in FINISHED else ""
+            self._shell.say(f"{time_json(ended_at_of(after.row.state))} {after.name}: {was}{after.state}")
+        if self._is_strict and after.state is JobState.FAILED:
+            raise failure_of(after)
+        if self._manner.wait and not is_over:
+            raise WaitTimedOut(f"{after.name} is not finished; it goes on.")
 
 
 def result_of_job(shell: Shell, id: JobId, *, timeout: float | None = None) -> int:

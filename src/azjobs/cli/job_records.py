@@ -25,19 +25,18 @@ from azjobs.session.views import JobView
 
 
 class Replay:
-    """Writes the records of one job. `close` it when there are no more."""
+    """Writes the records of jobs. `close` it when there are no more."""
 
-    def __init__(self, shell: Shell, view: JobView) -> None:
+    def __init__(self, shell: Shell) -> None:
         self._shell = shell
-        self._view = view
         self._values: list[Any] = []
         wishes = shell.wishes
         self._is_collected = wishes.is_quiet or wishes.query is not None or wishes.output not in (None, Format.JSONL)
 
-    def deliver(self, entries: Sequence[Entry]) -> None:
+    def deliver(self, view: JobView, entries: Sequence[Entry]) -> None:
         """Write records, and flush: whoever reads them must not lose any."""
         for entry in entries:
-            self._write(entry.record)
+            self._write(view, entry.record)
         self._shell.stdout.flush()
         self._shell.stderr.flush()
 
@@ -46,16 +45,16 @@ class Replay:
         if self._is_collected:
             self._shell.show(self._values)
 
-    def _write(self, record: journal.Record) -> None:
+    def _write(self, view: JobView, record: journal.Record) -> None:
         match record:
             case Output(content=content):
-                self._write_output(content)
+                self._write_output(view, content)
             case Error(data=data) | Information(data=data) if data:
                 _write_bytes(self._shell.stderr, data)
             case Error(type="") as error:
-                _write_utf8(self._shell.stderr, error_text(self._view, error))
+                _write_utf8(self._shell.stderr, error_text(view, error))
             case Error() as error:
-                self._shell.stderr.write(error_text(self._view, error))
+                self._shell.stderr.write(error_text(view, error))
             case Information(text=text, partial=partial):
                 self._shell.stderr.write(text if partial else f"{text}\n")
             case journal.Warning(text=text):
@@ -67,8 +66,8 @@ class Replay:
             case _:  # progress is the job's present status; the rest is about the journal itself
                 return
 
-    def _write_output(self, content: Content) -> None:
-        value = open_value(self._view, content)
+    def _write_output(self, view: JobView, content: Content) -> None:
+        value = open_value(view, content)
         if self._is_collected:
             self._values.append(value_json(value))
         elif isinstance(content, DataChunk):

@@ -176,10 +176,14 @@ def remove_job(job: Jobs | None = None, *, force: bool = False, **which: Unpack[
         JobNotFinished: one has not ended; nothing was removed.
         JobNotFound: an id or name is not there; nothing was removed.
     """
+    here = local()
+    remove_views(here, select_to_act(here, job, which), force=force)
+
+
+def remove_views(here: Local, views: Sequence[JobView], *, force: bool = False) -> None:
+    """Remove jobs; raises as `remove_job`."""
     from azjobs.core.wire import Ok, Remove
 
-    here = local()
-    views = select_to_act(here, job, which)
     unfinished = [view for view in views if view.state not in FINISHED]
     if unfinished and not force:
         view = unfinished[0]

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, Unpack
 
 from azjobs.core import journal
 from azjobs.core.errors import InvalidInput, JobFailed
+from azjobs.core.job import BatchWork
 from azjobs.core.journal import Debug, Error, Information, Output, Progress, Verbose
 from azjobs.core.spelling import spell_out
-from azjobs.core.states import JobState
+from azjobs.core.states import FINISHED, JobState
 from azjobs.process.reader import Entry
+from azjobs.session.job_list import remove_views
 from azjobs.session.local import Local, local
-from azjobs.session.looking import load_view
+from azjobs.session.looking import load_view, load_views
 from azjobs.session.selecting import Selectors, select_to_act
 from azjobs.session.streams import receive_entries
 from azjobs.session.values import failure_of, open_value
 from azjobs.session.views import JobView
 
 if TYPE_CHECKING:
+    from azjobs.session.jobs import Job
     from azjobs.session.selecting import Jobs
+    from azjobs.session.watching import JobEvent
 
 T = TypeVar("T")
 
@@ -38,53 +44,163 @@ class Received(list[T]):
         self.progress: list[Progress] = []
 
 
+class Manner(NamedTuple):
+    """How output is received; see `receive_job`."""
+
+    wait: bool = False
+    keep: bool = False
+    auto_remove_job: bool = False
+    write_events: bool = False
+    write_job_in_results: bool = False
+    no_recurse: bool = False
+
+    def check(self, spell: Callable[[str], str] = str) -> None:
+        """Refuse what does not go together; `spell` writes a parameter as it was given.
+
+        Raises:
+            InvalidInput: it does not; nothing was received.
+        """
+        for name, why in _NEED_WAIT.items():
+            if getattr(self, name) and not self.wait:
+                raise InvalidInput(f"{spell(name)} needs {spell('wait')}: {why}.")
+        if self.keep and self.auto_remove_job:
+            raise InvalidInput(
+                f"{spell('keep')} leaves the records, {spell('auto_remove_job')} removes them: give one of the two."
+            )
+
+
+_NEED_WAIT = {
+    "auto_remove_job": "only what has ended is removed",
+    "write_events": "the events are the ends of the jobs",
+    "write_job_in_results": "it says whose results follow, as they come",
+}
+
+
+class Sink(Protocol):
+    """Takes what is received of one job after another."""
+
+    def deliver(self, view: JobView, entries: Sequence[Entry]) -> None:
+        """Take records, and flush: they are taken off the journal then."""
+        ...
+
+    def end(self, before: JobView, after: JobView) -> None:
+        """Be told that all that there is of a job was delivered, and what it was before and is now; may raise."""
+        ...
+
+
 @spell_out
-def receive_job(
+def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but one by name
     job: Jobs | None = None,
     *,
     wait: bool = False,
     keep: bool = False,
     timeout: float | None = None,
     error_action: Literal["Continue", "Stop"] = "Continue",
+    auto_remove_job: bool = False,
+    write_events: bool = False,
+    write_job_in_results: bool = False,
+    no_recurse: bool = False,
     **which: Unpack[Selectors],
 ) -> Received[Any]:
     """Return what is new in the output of jobs; each record is given once, whoever asks first.
 
     What they printed is printed here. A job that failed is no error: see `.errors`.
+    Of a batch it is the output of its children, in the order of their targets.
 
     Args:
         job: ids, names, patterns or jobs.
         wait: go on until they have ended.
         keep: leave the records for the next who asks.
-        timeout: with `wait`: how long, in seconds.
+        timeout: with `wait`: how long in all, in seconds.
         error_action: "Stop" raises when a job has failed.
+        auto_remove_job: with `wait`: remove each of these jobs that has ended.
+        write_events: with `wait`: a `JobEvent` for the end of each job follows its output.
+        write_job_in_results: with `wait`: the jobs themselves come before all output.
+        no_recurse: of a batch nothing of its children.
 
     Raises:
+        InvalidInput: these do not go together; nothing was received.
         JobNotFound: an id or name is not there; nothing was received.
-        JobFailed: with error_action="Stop"; `.output` has what was received.
+        JobFailed: with error_action="Stop"; `.output` has what was received; nothing was removed.
     """
     if error_action not in ("Continue", "Stop"):
         raise InvalidInput(f"error_action is Continue or Stop, not {error_action}.")
+    manner = Manner(wait, keep, auto_remove_job, write_events, write_job_in_results, no_recurse)
+    manner.check()
     here = local()
-    received: Received[Any] = Received()
-    for view in select_to_act(here, job, which):
-        _receive(here, view, received, wait=wait, keep=keep, timeout_s=timeout)
-        after = load_view(here.layout, view.uuid)
-        if error_action == "Stop" and after.state is JobState.FAILED:
-            failure = failure_of(after)
-            raise JobFailed(str(failure), fault=failure.fault, output=list(received))
-    return received
+    views = select_to_act(here, job, which)
+    received = _Collecting(here, is_strict=error_action == "Stop", has_events=write_events)
+    if write_job_in_results:
+        received.records += [job_of(here, view) for view in views]
+    receive_all(here, views, manner, received, timeout_s=timeout)
+    remove_ended(here, views, manner)
+    return received.records
 
 
-def _receive(
-    here: Local, view: JobView, received: Received[Any], *, wait: bool, keep: bool, timeout_s: float | None
+def receive_all(
+    here: Local, views: Sequence[JobView], manner: Manner, sink: Sink, *, timeout_s: float | None = None
 ) -> None:
-    def deliver(entries: Sequence[Entry]) -> None:
+    """Give `sink` what is new of jobs, one after the other, of a batch that of its children first."""
+    deadline_at = None if timeout_s is None else time.monotonic() + timeout_s
+    for named in views:
+        for view in _with_children(here, named, manner):
+            left_s = None if deadline_at is None else max(0.0, deadline_at - time.monotonic())
+            deliver = partial(sink.deliver, view)
+            receive_entries(here, view, deliver, wait=manner.wait, keep=manner.keep, timeout_s=left_s)
+            sink.end(view, load_view(here.layout, view.uuid))
+
+
+def remove_ended(here: Local, views: Sequence[JobView], manner: Manner) -> None:
+    """Remove the jobs that were received to their ends, where that was asked for."""
+    if manner.auto_remove_job:
+        now = load_views(here.layout, uuids=[view.uuid for view in views])
+        remove_views(here, [view for view in now if view.state in FINISHED])
+
+
+def event_of(here: Local, before: JobView, after: JobView) -> JobEvent | None:
+    """Return the event of a job's end, None while it has none."""
+    from azjobs.session.watching import JobEvent  # noqa: PLC0415 - it imports asyncio
+
+    if after.state not in FINISHED or after.end_time is None:
+        return None
+    previous = before.state if before.state not in FINISHED else None
+    return JobEvent(job_of(here, after), after.id, after.name, after.state, previous, after.end_time)
+
+
+def job_of(here: Local, view: JobView) -> Job[Any]:
+    """Return the handle of a job."""
+    from azjobs.session.jobs import Job  # noqa: PLC0415 - receiving in a shell needs none
+
+    return Job(view.uuid, here)
+
+
+def _with_children(here: Local, view: JobView, manner: Manner) -> list[JobView]:
+    if manner.no_recurse or not isinstance(view.row.work, BatchWork):
+        return [view]
+    return [*load_views(here.layout, parent=view.uuid), view]
+
+
+class _Collecting:
+    """Sorts records into lists."""
+
+    def __init__(self, here: Local, *, is_strict: bool, has_events: bool) -> None:
+        self.records: Received[Any] = Received()
+        self._here = here
+        self._is_strict = is_strict
+        self._has_events = has_events
+
+    def deliver(self, view: JobView, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            _sort_in(view, entry, received)
+            _sort_in(view, entry, self.records)
         sys.stdout.flush()
 
-    receive_entries(here, view, deliver, wait=wait, keep=keep, timeout_s=timeout_s)
+    def end(self, before: JobView, after: JobView) -> None:
+        event = event_of(self._here, before, after) if self._has_events else None
+        if event is not None:
+            self.records.append(event)
+        if self._is_strict and after.state is JobState.FAILED:
+            failure = failure_of(after)
+            raise JobFailed(str(failure), fault=failure.fault, output=list(self.records))
 
 
 def _sort_in(view: JobView, entry: Entry, received: Received[Any]) -> None:
