@@ -28,6 +28,7 @@ from azjobs.daemon.identity_endpoint import IdentityEndpoint
 from azjobs.daemon.job_tokens import JobTokens
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.leftovers import Leftovers
+from azjobs.daemon.leisure import Leisure
 from azjobs.daemon.parts import Parts
 from azjobs.daemon.plain_reads import PlainReads
 from azjobs.daemon.processes import ProcessRunner
@@ -49,8 +50,6 @@ from azjobs.process.journal import remove_files
 from azjobs.store.sqlite import SqliteStore
 
 log = logging.getLogger(__name__)
-
-IDLE_S = 60.0  # guess: longer than the pause between two commands of one person
 
 
 class Daemon:
@@ -102,7 +101,8 @@ class Daemon:
         self.pruning = Pruning(self._store, self.ledger, self.followers, self.service.jobs.forget, layout)
         self.service.serve_also(self.pruning.handlers())
         self.runner.on_finished.append(self.pruning.job_finished)
-        self.server = Server(self.service, version=version, epoch=self._store.epoch)
+        self.leisure = Leisure(self._is_busy, self._leaving.set)
+        self.server = Server(self.service, version=version, epoch=self._store.epoch, on_quiet=self.leisure.begin)
         self.sign_ins.on_added = self._signed_in
 
     async def run(self, listening: socket.socket, identity: socket.socket | None = None) -> None:
@@ -122,7 +122,7 @@ class Daemon:
         if identity is not None:
             await self.identity.start(identity)
         self._background.spawn(self.pruning.apply())
-        loop.call_later(IDLE_S, self._leave_if_idle)
+        self.leisure.begin()
         self._keeper.closed.add_done_callback(lambda _: self._leaving.set())
         try:
             await self._leaving.wait()
@@ -179,6 +179,7 @@ class Daemon:
         self.job_tokens.signed_in(scope, sign_in)
 
     def _job_finished(self, job: Job) -> None:
+        self.leisure.begin()
         self._background.spawn(self._forget_secrets(job))
 
     async def _forget_secrets(self, job: Job) -> None:
@@ -193,14 +194,9 @@ class Daemon:
         """Tell the keeper whether there is work for which it must keep a daemon alive."""
         await self._keeper.hold(len(self.runner))
 
-    def _leave_if_idle(self) -> None:
-        """Leave when there is no work and nobody asks for anything; a client that comes back finds the next one."""
-        loop = asyncio.get_running_loop()
-        quiet_s = loop.time() - self.server.last_request_at
-        if len(self.runner) or self.followers.has_watchers or quiet_s < IDLE_S:
-            loop.call_later(max(1.0, IDLE_S - quiet_s), self._leave_if_idle)
-        else:
-            self._leaving.set()
+    def _is_busy(self) -> bool:
+        """Whether there is work, or somebody who asks for something or wants to be told."""
+        return bool(len(self.runner) or self.followers.has_watchers or self.server.is_serving)
 
     def _broken(self, error: Exception) -> None:
         log.error("Leaving: %s", error)

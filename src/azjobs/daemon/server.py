@@ -99,14 +99,20 @@ class Connection:
 
 
 class Server:
-    """The daemon's socket."""
+    """The daemon's socket. `on_quiet` is called when a request was answered and when a client has gone."""
 
-    def __init__(self, handler: Handler, *, version: str, epoch: int) -> None:
+    def __init__(self, handler: Handler, *, version: str, epoch: int, on_quiet: Callable[[], None]) -> None:
         self._handler = handler
         self._welcome = Welcome(version, epoch, os.getpid())
         self._server: asyncio.Server | None = None
-        self.last_request_at = 0.0
+        self._on_quiet = on_quiet
+        self._requests = 0
         self._background = Background()
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether a request is being served; one that waits for a person may take long."""
+        return self._requests > 0
 
     async def start(self, listening: socket.socket) -> None:
         """Serve on a listening socket."""
@@ -148,6 +154,7 @@ class Server:
             if connection is not None:
                 connection.gone()
                 self._handler.closed(connection)
+                self._on_quiet()
 
     async def _greet(self, message: Message, writer: asyncio.StreamWriter) -> Connection | None:
         if not isinstance(message, Hello):
@@ -167,7 +174,7 @@ class Server:
 
     async def _serve(self, connection: Connection, message: Message) -> None:
         assert not isinstance(message, Hello)
-        self.last_request_at = asyncio.get_running_loop().time()
+        self._requests += 1
         try:
             reply = await self._handler.serve(connection, message)
         except RequestFailed as error:
@@ -178,4 +185,7 @@ class Server:
             log.exception("A %s failed", type(message).__name__)
             text = f"The daemon failed on {type(message).__name__} ({type(error).__name__}); its log says more."
             reply = Refusal(message.seq, "DaemonUnavailable", text)
+        finally:
+            self._requests -= 1
+            self._on_quiet()
         connection.send(reply)
