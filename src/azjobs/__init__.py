@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         JobFailed,
         JobNotFinished,
         JobNotFound,
+        JobNotStopped,
         JobStopped,
         ModeRepaired,
         NotFound,
@@ -85,7 +86,8 @@ if TYPE_CHECKING:
         set_az_environment,
     )
     from azjobs.session.inventory import get_az_subscription, get_az_tenant
-    from azjobs.session.job_list import answer_job, get_job, remove_job, stop_job, wait_job
+    from azjobs.session.job_list import answer_job, get_job, remove_job, wait_job
+    from azjobs.session.job_stopping import resume_job, stop_job
     from azjobs.session.jobs import Job
     from azjobs.session.keeping_contexts import clear_az_context, remove_az_context, rename_az_context
     from azjobs.session.keeping_jobs import get_job_policy, prune_jobs, set_job_policy
@@ -127,6 +129,7 @@ _HOMES = {
         "JobFailed",
         "JobNotFinished",
         "JobNotFound",
+        "JobNotStopped",
         "JobStopped",
         "ModeRepaired",
         "NotFound",
@@ -166,7 +169,8 @@ _HOMES = {
     "azjobs.session.context": ("Context",),
     "azjobs.session.contexts": ("get_az_context", "select_az_context"),
     "azjobs.session.credentials": ("get_credential",),
-    "azjobs.session.job_list": ("answer_job", "get_job", "remove_job", "stop_job", "wait_job"),
+    "azjobs.session.job_list": ("answer_job", "get_job", "remove_job", "wait_job"),
+    "azjobs.session.job_stopping": ("resume_job", "stop_job"),
     "azjobs.session.jobs": ("Job",),
     "azjobs.session.keeping_jobs": ("get_job_policy", "prune_jobs", "set_job_policy"),
     "azjobs.session.plans": ("Detached",),
@@ -230,6 +234,7 @@ __all__ = [
     "JobFailed",
     "JobNotFinished",
     "JobNotFound",
+    "JobNotStopped",
     "JobState",
     "JobStopped",
     "JobType",
@@ -292,6 +297,7 @@ __all__ = [
     "remove_job",
     "rename_az_context",
     "restart_az_vm",
+    "resume_job",
     "save_az_context",
     "select_az_context",
     "set_az_context",

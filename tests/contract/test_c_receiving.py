@@ -208,16 +208,78 @@ def test_c9_stopping_a_process_job_keeps_its_output(shell: Shell) -> None:
     assert shell("azjobs job receive 1").out == "begun\n"
 
 
-def test_c9_stopping_an_azure_job_stops_watching_only(admin: Shell, home: Home) -> None:
-    """C9: Stopped, remoteState Running, and it says that the operation goes on."""
+def test_c9_a_stopped_azure_job_goes_on_unwatched_until_it_is_resumed(admin: Shell, home: Home) -> None:
+    """C9, shell: Stopped, remoteState Running, says that the operation goes on; resumed, it is watched to its end."""
     home.cloud.time("at-once", kinds={"vm-create": {"mode": "held"}})
     assert admin("azjobs vm new --name MyVm --credential admin --as-job -q").out == "1\n"
-    wait_until(lambda: admin("azjobs vm get --name MyVm").code == 0, what="the machine is being made")
-    done = admin("azjobs job stop 1")
-    assert done.code == 0
-    assert matches("…Stopped watching. The operation goes on in Azure (MyVm, creating…).…", done.out + done.err), done
+    wait_until(
+        lambda: admin("azjobs job get 1 --output json").json["remoteState"] == "InProgress", what="it is watched"
+    )
+    stopped = admin("azjobs job stop 1")
+    assert (stopped.code, stopped.out) == (0, "")
+    assert stopped.err == "Stopped watching. The operation goes on in Azure (MyVm, creating).\n"
     job = admin("azjobs job get 1 --output json").json
-    assert (job["state"], bool(job["remoteState"])) == ("Stopped", True)
+    assert (job["state"], job["remoteState"]) == ("Stopped", "Running")
+    resumed = admin("azjobs job resume 1")
+    assert (resumed.code, resumed.json["state"]) == (0, "Running")
+    again = admin("azjobs job resume 1")
+    assert (again.code, again.err) == (1, "Job 1 is not stopped: it is Running.\n")
+    home.cloud.finish()
+    assert admin("azjobs job wait 1").code == 0
+    assert admin("azjobs job result 1").json["name"] == "MyVm"
+
+
+def test_c9_cancel_says_when_azure_offers_none(admin: Shell, home: Home) -> None:
+    """C9, shell: a machine that is being made cannot be cancelled; that is said, and it is watched no more."""
+    home.cloud.time("at-once", kinds={"vm-create": {"mode": "held"}})
+    assert admin("azjobs vm new --name MyVm --credential admin --as-job -q").out == "1\n"
+    wait_until(
+        lambda: admin("azjobs job get 1 --output json").json["remoteState"] == "InProgress", what="it is watched"
+    )
+    stopped = admin("azjobs job stop 1 --cancel")
+    said = "Azure offers no way to cancel this operation, and it goes on there (MyVm, creating)."
+    assert (stopped.code, stopped.err) == (0, f"Stopped watching: {said}\n")
+    job = admin("azjobs job get 1 --output json").json
+    assert (job["state"], job["remoteState"]) == ("Stopped", "Running")
+
+
+def test_c9_stopping_and_resuming_in_python(admin: Shell, home: Home, python: Python) -> None:
+    """C9, Python: the same; a handle that was told of the stop tells the truth, and resume_job gives one that waits."""
+    home.cloud.time("at-once", kinds={"vm-create": {"mode": "held"}})
+    assert admin("azjobs vm new --name MyVm --credential admin --as-job -q").out == "1\n"
+    wait_until(
+        lambda: admin("azjobs job get 1 --output json").json["remoteState"] == "InProgress", what="it is watched"
+    )
+    done = python(
+        """
+        import concurrent.futures as cf
+        process = az.start_job(command=["sleep", "60"])
+        print(az.stop_job(process)[0].state)
+        job = az.get_job(1)
+        told = []
+        job.add_done_callback(lambda j: told.append(j.state.value))
+        [stopped] = az.stop_job(job)
+        cf.wait([job], timeout=30)
+        print(stopped.state, stopped.remote_state, stopped.status_message, job.done(), told)
+        resumed = az.resume_job(job)
+        print(resumed.state, job.done(), cf.wait([resumed], timeout=0).done, resumed == job)
+        for wrong in (resumed, process):
+            try:
+                az.resume_job(wrong)
+            except az.JobNotStopped as error:
+                print(error)
+        az.stop_job(1, cancel=True)
+        print(job.status_message)
+        """
+    )
+    assert done.out.splitlines() == [
+        "Stopped",
+        "Stopped Running Stopped watching. The operation goes on in Azure (MyVm, creating). True ['Stopped']",
+        "Running False set() True",
+        "Job 1 is not stopped: it is Running.",
+        "Job 2 was a process, which was ended: start it anew. Only an operation in Azure goes on unwatched.",
+        "Stopped watching: Azure offers no way to cancel this operation, and it goes on there (MyVm, creating).",
+    ], done
 
 
 def test_c10_a_running_job_is_not_removed_without_force(shell: Shell) -> None:

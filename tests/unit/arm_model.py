@@ -27,6 +27,7 @@ class Operation:
     fails: bool
     is_done: bool = False
     is_lost: bool = False  # its record can no longer be read
+    is_canceled: bool = False
 
 
 @dataclass
@@ -56,6 +57,8 @@ class ArmModel:
     def execute(self, key: str, request: Request, style: str, *, conditional: bool, fails: bool) -> Reply:
         """Do what a write asks for, and answer it."""
         path = request.path.partition("?")[0]
+        if path.endswith("/cancel"):
+            return self._cancel(path.removesuffix("/cancel"))
         resource = self.resources.get(path)
         if request.method in ("PUT", "PATCH"):
             if conditional and resource is not None:
@@ -71,6 +74,15 @@ class ArmModel:
         if style == "resource" and request.method == "DELETE":
             style = "location"
         return self._accept(key, request, path, style, fails=fails)
+
+    def _cancel(self, path: str) -> Reply:
+        """End what is under way on a resource; where nothing is, refuse."""
+        for url, operation in self.operations.items():
+            if operation.path == path and not operation.is_done:
+                operation.fails = operation.is_canceled = True
+                self.finish(url)
+                return Reply(204)
+        return Reply(409, {}, {"error": {"code": "DeploymentCannotBeCancelled", "message": "It has ended."}})
 
     def _write(self, key: str, request: Request, path: str, style: str, *, fails: bool) -> Reply:
         resource = self.resources.get(path)
@@ -108,7 +120,8 @@ class ArmModel:
             self.resources.pop(operation.path, None)
         elif operation.method in ("PUT", "PATCH", "DELETE") and resource is not None:
             is_bad = operation.fails and operation.method != "DELETE"
-            resource.state = "Failed" if is_bad else "Succeeded"
+            bad = "Canceled" if operation.is_canceled else "Failed"
+            resource.state = bad if is_bad else "Succeeded"
         elif operation.path.endswith("/deallocate"):
             self.power = "running" if operation.fails else "deallocated"
 
@@ -130,8 +143,9 @@ class ArmModel:
         if operation.is_lost:
             return Reply(404, {}, {"error": {"code": "NotFound", "message": "expired"}})
         if operation.style == "async-operation":
-            word = "InProgress" if not operation.is_done else "Failed" if operation.fails else "Succeeded"
-            return Reply(200, {}, {"status": word, **(error if word == "Failed" else {})})
+            bad = "Canceled" if operation.is_canceled else "Failed"
+            word = "InProgress" if not operation.is_done else bad if operation.fails else "Succeeded"
+            return Reply(200, {}, {"status": word, **(error if operation.is_done and operation.fails else {})})
         if not operation.is_done:
             return Reply(202, {"retry-after": "0"})
         return Reply(409, {}, error) if operation.fails else self._result(operation, 200)

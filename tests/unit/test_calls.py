@@ -196,7 +196,7 @@ def test_what_was_there_before_was_not_created(
     assert (after.answer.created if isinstance(after, Ended) else after.was_created) is created
 
 
-GIVEN_UP_FAULT = Fault("GivenUp", "It was given up: another request of the job failed.", "x", sent=Sent.NO)
+GIVEN_UP_FAULT = Fault("GivenUp", "It was given up: the job sends nothing more.", "x", sent=Sent.NO)
 GIVEN_UP = Ended(Answer(0, fault=GIVEN_UP_FAULT))
 UNKNOWN = Ended(Answer(0, fault=Fault("Unknown", "It is not known whether it took effect.", "x", sent=Sent.UNKNOWN)))
 

@@ -29,6 +29,7 @@ from azjobs.core.events import (
     Refused,
     Released,
     Replied,
+    Resumed,
     SecretMissing,
     SendRequest,
     SignInMissing,
@@ -41,12 +42,14 @@ from azjobs.core.machine import step
 from azjobs.core.plan import Decision, Done, Send
 from azjobs.core.plans import PLANS
 from azjobs.core.states import Blocked, Completed, Failed, QuestionKind, Stopped, is_finished
+from azjobs.core.stopping import is_resumable
 
 READS = {name: Request("GET", f"/r/{name}", name) for name in ("a", "b", "u", "w")}
 FIRST = {
     "put a": Request("PUT", "/r/a", "a", {"properties": {"x": 1}}),
     "put b": Request("PUT", "/r/b", "b", {"properties": {"x": 2}}, on_unanswered=OnUnanswered.CONDITION),
     "put n": Request("PUT", "/r/n", "n", {"location": "East US"}, holes={"/p": "password"}),
+    "put k": Request("PUT", "/r/k", "k", {"properties": {"x": 4}}, cancel_path="/r/k/cancel"),
     "delete d": Request("DELETE", "/r/d?force=true", "d", look_path="/r/d"),
 }
 SECOND = {
@@ -56,7 +59,7 @@ SECOND = {
     "restart": Request("POST", "/r/v/restart", "v", on_unanswered=OnUnanswered.ASK),
     "reimage": Request("POST", "/r/v/reimage", "v", on_unanswered=OnUnanswered.ASK),
 }
-CREATED = {"put a": "a", "put b": "b", "put n": "n"}
+CREATED = {"put a": "a", "put b": "b", "put n": "n", "put k": "k"}
 NOT_EXECUTED = ["not sent", "429", "409", "secret", "sign-in"] * 2 + ["403", "refused"]
 IDEMPOTENT = {"put u", "patch w"}
 
@@ -123,7 +126,7 @@ class JobAgainstArm(RuleBasedStateMachine):
         """Carry an event through the machine, and take up the effects."""
         before = self.job
         self.job, effects = step(self.job, event)
-        if is_finished(before.state):
+        if is_finished(before.state) and not isinstance(event, Resumed):
             assert (self.job, effects) == (before, [])
         self.now += 1.0
         for effect in effects:
@@ -313,12 +316,30 @@ class JobAgainstArm(RuleBasedStateMachine):
         self.feed(event)
         assert self.job == before
 
+    @rule(data=st.data(), cancel=st.booleans(), is_recalled=st.booleans())
+    @precondition(lambda self: self.is_going_on() and self.now > 6)
+    def user_stops(self, data: st.DataObject, *, cancel: bool, is_recalled: bool) -> None:
+        """The user stops the job; what was about to be sent is recalled, or is on its way already."""
+        self.was_stopped = True
+        sends = [effect for effect in self.pending if isinstance(effect, SendRequest)]
+        recalled = tuple(effect.call for effect in sends) if is_recalled else ()
+        if is_recalled:
+            self.pending = [effect for effect in self.pending if effect not in sends]
+        requests = {effect.call: self.call_of(effect) for effect in sends}
+        self.feed(StopAsked(self.now, cancel, recalled))
+        if is_finished(self.job.state) and not is_recalled:
+            self.durable = self.job
+            for effect in sends:
+                fate = data.draw(st.sampled_from(["lost", "executed", "late"]))
+                self.put_in_flight(effect, requests[effect.call], fate, data)
+
     @rule()
-    @precondition(lambda self: self.is_going_on() and self.now > 12)
-    def user_stops(self) -> None:
-        """The user stops the job."""
-        self.was_stopped = self.was_stopped or not is_finished(self.job.state)
-        self.feed(StopAsked(self.now))
+    @precondition(lambda self: hasattr(self, "job") and is_resumable(self.job))
+    def user_resumes(self) -> None:
+        """The user lets a stopped job go on."""
+        self.durable = self.job
+        self.feed(Resumed(self.now))
+        assert not isinstance(self.job.state, Stopped)
 
     # What must always be true
 
@@ -362,7 +383,18 @@ class JobAgainstArm(RuleBasedStateMachine):
             assert {label.removesuffix(" (failed)") for label in state.fault.left} == by_us, state.fault
         elif isinstance(state, Stopped):
             assert self.was_stopped
-            assert state.remote_state in ("", "Running", "Unknown")
+            self.check_stopped(state.remote_state)
+
+    def check_stopped(self, remote_state: str) -> None:
+        """What is said to go on in Azure may go on there, and nothing else does."""
+        going_on = [operation for operation in self.arm.operations.values() if not operation.is_done]
+        assert remote_state in ("", "Running", "Unknown", "Canceled", "Succeeded")
+        if remote_state in ("", "Canceled", "Succeeded"):
+            assert not going_on
+            # The service refuses a second attempt; a cancel that comes late finds nothing to cancel.
+            assert all(flight.is_conditional or flight.request.cancels for flight in self.late)
+        if remote_state == "Canceled":
+            assert any(operation.is_canceled for operation in self.arm.operations.values())
 
     def check_completed(self) -> None:
         """Everything that the plan wanted is as it wanted it."""

@@ -26,6 +26,7 @@ FACES = {
     "job watch": "job_watching:watch_job",
     "job start": "job_starting:start_job",
     "job stop": "job_changing:stop_job",
+    "job resume": "job_changing:resume_job",
     "job remove": "job_changing:remove_job",
     "job answer": "job_changing:answer_job",
     "job prune": "job_keeping:prune_jobs",

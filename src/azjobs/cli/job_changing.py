@@ -1,4 +1,4 @@
-"""The shell's faces of stopping, removing and answering jobs."""
+"""The shell's faces of stopping, resuming, removing and answering jobs."""
 
 from __future__ import annotations
 
@@ -13,20 +13,47 @@ from azjobs.core.questions import ENVIRONMENT
 from azjobs.core.secret import SecureString
 from azjobs.core.spelling import spell_out
 from azjobs.core.states import QuestionKind
-from azjobs.session import job_list
+from azjobs.session import job_list, job_stopping
 from azjobs.session.local import local
 from azjobs.session.looking import load_views
+from azjobs.session.views import JobView
 
 
 @spell_out
 def stop_job(
     shell: Shell,
     id: Sequence[JobId] = (),
+    *,
+    cancel: bool = False,
     **which: Unpack[Which],
 ) -> int:
     """Stop jobs: a process is ended; an operation in Azure goes on, and is watched no more.
 
     What they printed is kept. Jobs that have ended are left as they are.
+    'azjobs job resume' watches again.
+
+    Args:
+        shell: the invocation.
+        id: Ids, names or patterns of jobs.
+        cancel: Have Azure end the operation too, where it offers that (deployments), and wait until it has.
+    """
+    here = local()
+    views = chosen(here, id, which)
+    for sentence in job_stopping.stop_views(here, views, cancel=cancel):
+        shell.say(sentence)
+    _show_wished(shell, views, is_one=len(id) == 1)
+    return 0
+
+
+@spell_out
+def resume_job(
+    shell: Shell,
+    id: Sequence[JobId] = (),
+    **which: Unpack[Which],
+) -> int:
+    """Let stopped Azure jobs go on: what goes on in Azure is watched again, and the rest is done.
+
+    Secrets were forgotten when the job stopped: one that still needs its password asks for it.
 
     Args:
         shell: the invocation.
@@ -34,11 +61,14 @@ def stop_job(
     """
     here = local()
     views = chosen(here, id, which)
-    for sentence in job_list.stop_views(here, views):
-        shell.say(sentence)
-    if shell.wishes.output is not None or shell.wishes.is_quiet:
-        show_jobs(shell, load_views(here.layout, uuids=[view.uuid for view in views]), is_one=len(id) == 1)
+    job_stopping.resume_views(here, views)
+    show_jobs(shell, load_views(here.layout, uuids=[view.uuid for view in views]), is_one=len(id) == 1)
     return 0
+
+
+def _show_wished(shell: Shell, views: Sequence[JobView], *, is_one: bool) -> None:
+    if shell.wishes.output is not None or shell.wishes.is_quiet:
+        show_jobs(shell, load_views(local().layout, uuids=[view.uuid for view in views]), is_one=is_one)
 
 
 @spell_out

@@ -176,7 +176,10 @@ class _Parser(click.Command):
                     formatter.write_dl(records)
 
     def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Name the same command in Python and PowerShell."""
+        """Say what Azure lets one cancel; name the same command in Python and PowerShell."""
+        if self._command.can_cancel:
+            formatter.write_paragraph()
+            formatter.write_text(f"'azjobs job stop --cancel' cancels at Azure: {self._command.can_cancel}.")
         if self._command.cmdlet:
             formatter.write_paragraph()
             python = f"In Python: azjobs.{self._command.python_name}(). " if self._command.function else ""

@@ -68,7 +68,9 @@ def _section(command: Command) -> str:
         names.append(f"`{command.cmdlet}`")
     claims = ["can be a job"] if command.can_be_job else []
     claims += ["asks before it acts"] if command.confirms else []
-    claim = f"\n{', '.join(claims).capitalize()}.\n" if claims else ""
+    claims += [f"can be cancelled at Azure: {command.can_cancel}"] if command.can_cancel else []
+    claim = ", ".join(claims)
+    claim = f"\n{claim[:1].upper()}{claim[1:]}.\n" if claims else ""
     table = f"\n{_parameter_table(parameters)}" if parameters else ""
     return f"\n### {command.words}\n\n{' · '.join(names)}\n\n{help_text(function)}\n{claim}{table}"
 

@@ -26,7 +26,8 @@ class Command(NamedTuple):
     `cmdlet` is empty for what only the shell has. `function` is
     `module:name` of its Python face, empty likewise. `can_be_job`: it takes
     `as_job`; `confirms`: the shell asks before it acts, unless told --force;
-    `is_read`: it changes nothing.
+    `is_read`: it changes nothing. `can_cancel`: what of its work Azure lets one
+    cancel (`core.plans.cancels`), "" where that is nothing.
     """
 
     group: str
@@ -37,6 +38,7 @@ class Command(NamedTuple):
     can_be_job: bool = False
     confirms: bool = False
     is_read: bool = False
+    can_cancel: str = ""
     aliases: tuple[str, ...] = ()
 
     @property
@@ -56,16 +58,26 @@ class Command(NamedTuple):
 
 
 def _cmdlet(
-    group: str, cmdlet: str, module: str, summary: str, *, aliases: tuple[str, ...] = (), **claims: bool
+    group: str,
+    cmdlet: str,
+    module: str,
+    summary: str,
+    *,
+    aliases: tuple[str, ...] = (),
+    can_cancel: str = "",
+    **claims: bool,
 ) -> Command:
     function = f"{module}:{python_name(cmdlet)}"
-    return Command(group, shell_path(cmdlet), summary, cmdlet, function, aliases=aliases, **claims)
+    return Command(
+        group, shell_path(cmdlet), summary, cmdlet, function, aliases=aliases, can_cancel=can_cancel, **claims
+    )
 
 
 _VM = "azjobs.commands.virtual_machines"
 _ACTIONS = "azjobs.commands.machine_actions"
 _GROUP = "azjobs.commands.resource_groups"
 _JOBS = "azjobs.session.job_list"
+_STOPPING = "azjobs.session.job_stopping"
 _ACCOUNTS = "azjobs.session.accounts"
 _CONTEXTS = "azjobs.session.contexts"
 _KEEPING = "azjobs.session.keeping_contexts"
@@ -80,7 +92,8 @@ COMMANDS: tuple[Command, ...] = (
     _cmdlet(JOBS, "Receive-Job", "azjobs.session.receiving", "Give what is new in a job's output.", aliases=("rcjb",)),
     _cmdlet(JOBS, "Wait-Job", _JOBS, "Wait until jobs have ended.", is_read=True, aliases=("wjb",)),
     _cmdlet(JOBS, "Start-Job", "azjobs.session.starting", "Run a command or script as a job.", aliases=("sajb",)),
-    _cmdlet(JOBS, "Stop-Job", _JOBS, "Stop jobs.", aliases=("spjb",)),
+    _cmdlet(JOBS, "Stop-Job", _STOPPING, "Stop jobs.", aliases=("spjb",)),
+    _cmdlet(JOBS, "Resume-Job", _STOPPING, "Let stopped Azure jobs go on.", aliases=("rujb",)),
     _cmdlet(JOBS, "Remove-Job", _JOBS, "Remove jobs with their output.", aliases=("rjb",)),
     Command(JOBS, ("job", "watch"), "Show what becomes of jobs, as it happens.", is_read=True),
     Command(JOBS, ("job", "result"), "Print the value of a finished job, again and again.", is_read=True),
@@ -110,6 +123,7 @@ COMMANDS: tuple[Command, ...] = (
         "azjobs.commands.rest",
         "Send any request to Azure Resource Manager.",
         can_be_job=True,
+        can_cancel="deployments, AKS clusters and agent pools",
         aliases=("Invoke-AzRest",),
     ),
     _cmdlet(AZURE, "Get-AzTenant", _INVENTORY, "Show the tenants of the account.", is_read=True),

@@ -32,6 +32,7 @@ class OnUnanswered(StrEnum):
     CONDITION = "condition"  # send again under If-None-Match: *, which the service refuses if it did
     LOOK = "look"  # let it settle, then read the resource
     ASK = "ask"  # looking cannot tell: only the user can
+    AGAIN = "again"  # twice is as once: send again
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,7 +41,9 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     `label` names what it is about for people ("virtualNetworks/MyVm"). `holes`
     maps a JSON pointer in `body` to the name of the secret that belongs there.
     `done_when` (POST only): the power state that proves, when looked at, that
-    the action took effect.
+    the action took effect. `cancel_path`: where Azure can be asked to cancel what
+    this begins; "" where it offers no such thing. `cancels`: of such a request,
+    the key of the one that it is to cancel.
     """
 
     method: str
@@ -53,6 +56,8 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     on_unanswered: OnUnanswered = OnUnanswered.LOOK
     look_path: str = ""
     done_when: str = ""
+    cancel_path: str = ""
+    cancels: str = ""
 
     @property
     def is_read(self) -> bool:
@@ -75,12 +80,13 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How one request of a plan ended; `fault` when it, or the operation it started, failed."""
+    """How one request of a plan ended; `fault` when it, or the operation it started, failed or was cancelled."""
 
     status: int
     body: Any = None
     fault: Fault | None = None
     created: bool = False
+    is_canceled: bool = False
 
     @property
     def is_ok(self) -> bool:

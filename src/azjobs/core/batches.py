@@ -52,8 +52,8 @@ def step_batch(job: Job, work: BatchWork, event: Event) -> Outcome:
         case Counted(at, counts):
             job = _settled(job, replace(work, counts=counts), at)
             return job, _begin_no_more(job, work) if counts.get(JobState.FAILED) else []
-        case StopAsked(at):
-            return _stop(job, work, Stopping(_started(job, at)), at)
+        case StopAsked(at, cancel):
+            return _stop(job, work, Stopping(_started(job, at)), at, is_to_cancel=cancel)
         case TimedOut(at) if not isinstance(job.state, NotStarted | Stopping):
             assert job.time_limit_s is not None
             return _stop(job, work, Stopping(_started(job, at), over_time(job.time_limit_s)), at)
@@ -67,9 +67,9 @@ def unfinished(counts: dict[JobState, int]) -> int:
     return sum(n for state, n in counts.items() if state not in FINISHED)
 
 
-def _stop(job: Job, work: BatchWork, state: Stopping, at: float) -> Outcome:
+def _stop(job: Job, work: BatchWork, state: Stopping, at: float, *, is_to_cancel: bool = False) -> Outcome:
     job = _settled(replace(job, state=state), work, at)
-    return job, [StopChildren()] if isinstance(job.state, Stopping) else []
+    return job, [StopChildren(cancel=is_to_cancel)] if isinstance(job.state, Stopping) else []
 
 
 def _settled(job: Job, work: BatchWork, at: float) -> Job:

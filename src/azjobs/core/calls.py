@@ -22,6 +22,7 @@ from azjobs.core.looking import Sight, look_at, look_path
 from azjobs.core.polling import CallEvent, Moved, after_fetch, after_poll, apply_step
 from azjobs.core.retry import Verdict, backoff_s
 
+GIVEN_UP = "GivenUp"  # code of the fault of what was not sent, since the job was to send nothing more
 LOOK_AGAIN_S = 2.0  # guess: pace of looking while a machine is between two power states, or a resource is deleted
 
 
@@ -90,8 +91,19 @@ def held(call: Call) -> Call:
     return Call(call.request, phase, is_held=True)
 
 
+def recalled(call: Call) -> Call:
+    """Return the call after its next attempt was recalled before it went out.
+
+    Without a condition an attempt follows only on one that is known to have had no effect.
+    """
+    if not isinstance(call.phase, Intended):
+        return call
+    earlier = call.phase.sends - 1 if call.request.on_unanswered is OnUnanswered.CONDITION else 0
+    return replace(call, phase=replace(call.phase, sends=max(0, earlier)))
+
+
 def given_up(key: str, call: Call) -> Moved:
-    """Return how a call that would be sent next ends, now that the plan has failed.
+    """Return how a call that would be sent next ends, now that the plan has failed or the job is being stopped.
 
     An earlier attempt under a condition may have taken effect: that is looked at.
     """
@@ -101,7 +113,7 @@ def given_up(key: str, call: Call) -> Moved:
         return Ended(Answer(0, fault=fault)), []
     if not isinstance(phase, Intended):
         return phase, []
-    fault = Fault("GivenUp", "It was given up: another request of the job failed.", call.request.label, sent=Sent.NO)
+    fault = Fault(GIVEN_UP, "It was given up: the job sends nothing more.", call.request.label, sent=Sent.NO)
     earlier = phase.sends if call.is_held else phase.sends - 1
     if call.request.on_unanswered is OnUnanswered.CONDITION and earlier > 0:
         return Looking(earlier, fault=fault), [ReadUrl(key, look_path(call.request), settle=True)]
@@ -197,6 +209,8 @@ def _unanswered(
     may_send: bool,
 ) -> Moved:
     """Nobody knows whether this write took effect. `fault`: what the service said, where it said something."""
+    if request.on_unanswered is OnUnanswered.AGAIN:
+        return _send_again(key, request, phase, fault, retry_after_s)
     if request.on_unanswered is OnUnanswered.ASK or (request.method == "POST" and not request.done_when):
         return Unclear(phase.sends), []
     delay_s = backoff_s(phase.problems, retry_after_s) if phase.problems or retry_after_s is not None else 0.0
@@ -208,6 +222,16 @@ def _unanswered(
     nothing = Fault("NoEffect", f"It was sent {times} without an answer, and had no effect.", request.label)
     looking = Looking(phase.sends, fault=(fault or nothing) if is_last else None)
     return looking, [ReadUrl(key, look_path(request), delay_s, settle=True)]
+
+
+def _send_again(key: str, request: Request, phase: Intended, fault: Fault | None, retry_after_s: float | None) -> Moved:
+    """Send what is the same twice as once, unless that was in vain too often."""
+    problems = phase.problems + 1
+    if problems >= retry.WRITE_TRIES:
+        unanswered = Fault("NotAnswered", "Azure did not answer.", request.label, sent=Sent.UNKNOWN)
+        return Ended(Answer(0, fault=fault or unanswered)), []
+    again = Intended(sends=phase.sends + 1, problems=problems)
+    return again, [send(key, request, backoff_s(phase.problems, retry_after_s))]
 
 
 def _after_look(

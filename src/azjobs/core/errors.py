@@ -165,6 +165,10 @@ class JobNotFinished(AzJobsError):
     """The job is not finished. Stop it first, or use force."""
 
 
+class JobNotStopped(AzJobsError):
+    """The job cannot be resumed: only a stopped Azure job can, while something of it may go on."""
+
+
 class RequestFailed(AzJobsError):
     """Azure answered a request with an error."""
 

@@ -99,15 +99,28 @@ class ProcessEnded(msgspec.Struct, frozen=True):
 
 
 class StopAsked(msgspec.Struct, frozen=True):
-    """The user asked the job to stop."""
+    """The user asked the job to stop.
+
+    Of an Azure job: `cancel` if Azure is to be asked to end what it is doing.
+    `recalled`: the requests that were about to go out, by key, and will not.
+    """
+
+    at: float
+    cancel: bool = False
+    recalled: tuple[str, ...] = ()
+
+
+class Resumed(msgspec.Struct, frozen=True):
+    """The user asked a stopped Azure job to go on."""
 
     at: float
 
 
 class TimedOut(msgspec.Struct, frozen=True):
-    """The job's time limit is over."""
+    """The job's time limit is over. `recalled`: as of `StopAsked`."""
 
     at: float
+    recalled: tuple[str, ...] = ()
 
 
 class ChildChanged(msgspec.Struct, frozen=True):
@@ -149,6 +162,7 @@ Event = (
     | TimedOut
     | ChildChanged
     | Counted
+    | Resumed
     | Recovered
 )
 
@@ -182,9 +196,13 @@ class StopProcess(msgspec.Struct, frozen=True):
 
 
 class StopChildren(msgspec.Struct, frozen=True):
-    """Stop the unfinished children of the batch; `is_only_idle`: those of which nothing is under way."""
+    """Stop the unfinished children of the batch; `is_only_idle`: those of which nothing is under way.
+
+    `cancel`: Azure is to be asked to end what it is doing for them.
+    """
 
     is_only_idle: bool = False
+    cancel: bool = False
 
 
 class WriteOutput(msgspec.Struct, frozen=True):

@@ -190,7 +190,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `overrides` names the protections that do not hold for it. `parent` is the uuid
     of the batch that it belongs to. `time_limit_s` counts from its beginning.
     `target` is what it acts on, for people. `created` names what it created so
-    far, in order.
+    far, in order. `is_cancelling`: it was asked to stop, and ends once Azure has
+    ended what it was asked to cancel.
     """
 
     uuid: str
@@ -210,6 +211,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     autosave: bool = True
     percent: float | None = None
     failing: Fault | None = None
+    is_cancelling: bool = False
     overrides: tuple[str, ...] = ()
     parent: str = ""
     labels: dict[str, str] = {}

@@ -2,7 +2,8 @@
 
 Pure: nothing is sent, written or started here. The runner performs the effects
 and returns what came of them as events. `core.calls` decides for one request of
-a plan, this module for the job as a whole, `core.processes` for a process job,
+a plan, this module for the job as a whole, `core.stopping` for what a stop means
+to it, `core.processes` for a process job,
 `core.batches` for one that is divided among child jobs.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from azjobs.core import calls, progress
+from azjobs.core import calls, progress, stopping
 from azjobs.core.arm import Request
 from azjobs.core.batches import step_batch
 from azjobs.core.errors import Fault, Sent, over_time
@@ -24,6 +25,7 @@ from azjobs.core.events import (
     Refused,
     Released,
     Replied,
+    Resumed,
     SecretMissing,
     SignInMissing,
     StopAsked,
@@ -46,6 +48,7 @@ from azjobs.core.states import (
     QuestionKind,
     Running,
     Stopped,
+    Stopping,
     is_finished,
     started_at_of,
 )
@@ -57,8 +60,10 @@ def step(job: Job, event: Event) -> Outcome:
     """Return the job after `event`, and what is to be done about it.
 
     An event for a job that has ended changes nothing: a reply may arrive after
-    a stop.
+    a stop. But one that was stopped may be told to go on.
     """
+    if isinstance(event, Resumed):
+        return _resume(job, event.at)
     if is_finished(job.state):
         return job, []
     match job.work:
@@ -80,15 +85,15 @@ def _step_plan(job: Job, work: PlanWork, event: Event) -> Outcome:
             return _release(job, work, at, choice)
         case StopAsked(at) if isinstance(job.state, NotStarted):  # it waited for its turn
             return replace(job, state=Stopped(at, at)), []
-        case StopAsked(at):
-            return _detach(job, work, at)
-        case TimedOut(at) if not isinstance(job.state, NotStarted):
-            return _time_out(job, work, at)
+        case StopAsked():
+            return _stop(job, work, event)
+        case TimedOut() if not isinstance(job.state, NotStarted):
+            return _time_out(job, work, event)
         case SecretMissing() | SignInMissing() if _waits_for(work, event.call):
             return _hold(job, work, event)
         case Replied() | NotSent() | NotAnswered() | Refused() if _waits_for(work, event.call):
-            call, may_send = work.calls[event.call], job.failing is None
-            existed = _existed(work, call)
+            call = work.calls[event.call]
+            existed, may_send = _existed(work, call), _may_send(job, call)
             phase, effects = calls.next_phase(event.call, call, event, existed=existed, may_send=may_send)
             return _advance(_with_phase(job, work, event.call, phase), event.at, effects)
     return job, []
@@ -98,6 +103,11 @@ def _waits_for(work: PlanWork, key: str) -> bool:
     """Whether something is under way for this call: what comes for another one is late, and says nothing any more."""
     call = work.calls.get(key)
     return call is not None and not call.is_held and not isinstance(call.phase, Ended | Unclear)
+
+
+def _may_send(job: Job, call: Call) -> bool:
+    """Whether a request may go out again: of a job that fails or is being stopped only what cancels another."""
+    return bool(call.request.cancels) or not (job.failing is not None or job.is_cancelling)
 
 
 def _existed(work: PlanWork, call: Call) -> bool | None:
@@ -117,7 +127,7 @@ def _advance(job: Job, at: float, effects: list[Effect] | None = None) -> Outcom
     assert isinstance(work, PlanWork)
     effects = list(effects or [])
     result: Done | None = None
-    if job.failing is None:
+    if job.failing is None and not job.is_cancelling:
         match _decide(work):
             case Send(requests):
                 work, more = _intend(work, requests)
@@ -126,27 +136,46 @@ def _advance(job: Job, at: float, effects: list[Effect] | None = None) -> Outcom
                 pass
             case Fault() as fault:
                 job = replace(job, failing=fault)
-    if job.failing is not None:
+    if job.failing is not None or job.is_cancelling:
         work, more = _wind_down(work)
+        effects += more
+    if job.is_cancelling:
+        work, more = stopping.ask(work)
         effects += more
     job = replace(job, work=work)
     if progress.outstanding(work):
         return _go_on(job, work, at, effects)
     if job.failing is not None:
         return _fail(job, work, job.failing, at, effects)
+    if job.is_cancelling:
+        return _end_cancelled(job, work, at, effects)
     if result is not None:
-        remote_state = "Succeeded" if job.remote_state else ""
-        job = replace(job, state=Completed(_started(job, at), at), remote_state=remote_state)
-        return replace(job, status_message="", percent=None), [*effects, WriteOutput(result.result)]
+        return _complete(job, result, at, effects)
     stuck = Fault("PlanStalled", f"The plan {work.plan} asks for nothing and is not done: please report this.")
     return _fail(job, work, stuck, at, effects)
+
+
+def _end_cancelled(job: Job, work: PlanWork, at: float, effects: list[Effect]) -> Outcome:
+    """Tell what became of a job that was to be cancelled: it may have been too late for that."""
+    decision = _decide(work)
+    if isinstance(decision, Done):
+        return _complete(job, decision, at, effects)
+    fault = stopping.failure_of(work)
+    return _fail(job, work, fault, at, effects) if fault is not None else (stopping.ended(job, work, at), effects)
+
+
+def _complete(job: Job, result: Done, at: float, effects: list[Effect]) -> Outcome:
+    remote_state = "Succeeded" if job.remote_state else ""
+    job = replace(job, state=Completed(_started(job, at), at), remote_state=remote_state, is_cancelling=False)
+    return replace(job, status_message="", percent=None), [*effects, WriteOutput(result.result)]
 
 
 def _decide(work: PlanWork) -> Send | Done | Fault:
     plan = PLANS.get(work.plan)
     if plan is None:
         return Fault("PlanUnknown", f"This version of azjobs has no plan {work.plan}.", sent=Sent.NO)
-    answers = {key: call.phase.answer for key, call in work.calls.items() if isinstance(call.phase, Ended)}
+    ended = ((key, call.phase) for key, call in work.calls.items() if not call.request.cancels)
+    answers = {key: phase.answer for key, phase in ended if isinstance(phase, Ended)}
     return plan(work.arguments, answers)
 
 
@@ -158,9 +187,11 @@ def _intend(work: PlanWork, requests: dict[str, Request]) -> tuple[PlanWork, lis
 
 
 def _wind_down(work: PlanWork) -> tuple[PlanWork, list[Effect]]:
-    """Once the plan has failed: give up what only the plan wants, and wait for what Azure is doing."""
+    """Once nothing more is to be begun: give up what only the plan wants, and wait for what Azure is doing."""
     new, effects = dict(work.calls), list[Effect]()
     for key, call in work.calls.items():
+        if call.request.cancels:
+            continue
         is_idle = call.is_held and isinstance(call.phase, Intended)
         is_read = call.request.is_read and not isinstance(call.phase, Ended)
         if is_idle or is_read or isinstance(call.phase, Unclear):
@@ -174,13 +205,15 @@ def _go_on(job: Job, work: PlanWork, at: float, effects: list[Effect]) -> Outcom
     """Say how far the job is: blocked while a call waits for an answer, else running."""
     question = _question(job, work)
     started_at = _started(job, at)
-    message, percent = progress.describe(work), progress.percent_of(work)
+    message = stopping.describe(work) if job.is_cancelling else progress.describe(work)
+    percent = progress.percent_of(work)
     if question is not None:
-        state = Blocked(started_at, question)
-        return replace(job, state=state, status_message=question.text, percent=percent), effects
+        blocked = Blocked(started_at, question)
+        return replace(job, state=blocked, status_message=question.text, percent=percent), effects
     if message and (message, percent) != (job.status_message, job.percent):
         effects = [*effects, WriteProgress(job.name, message, percent)]
-    return replace(job, state=Running(started_at), status_message=message, percent=percent), effects
+    state = Stopping(started_at) if job.is_cancelling else Running(started_at)
+    return replace(job, state=state, status_message=message, percent=percent), effects
 
 
 def _question(job: Job, work: PlanWork) -> Question | None:
@@ -197,7 +230,7 @@ def _question(job: Job, work: PlanWork) -> Question | None:
 def _fail(job: Job, work: PlanWork, fault: Fault, at: float, effects: list[Effect]) -> Outcome:
     fault = replace(fault, left=progress.left_behind(work))
     remote_state = "Failed" if job.remote_state else ""
-    job = replace(job, failing=None, percent=None, status_message="", remote_state=remote_state)
+    job = replace(job, failing=None, is_cancelling=False, percent=None, status_message="", remote_state=remote_state)
     return replace(job, state=Failed(_started(job, at), at, fault)), [*effects, WriteError(fault)]
 
 
@@ -232,46 +265,44 @@ def _recover(job: Job, work: PlanWork, at: float) -> Outcome:
     """Take the job up from what was recorded, one rule a phase (`calls.recovered`)."""
     new, effects = dict[str, Call](), list[Effect]()
     for key, call in work.calls.items():
-        phase, more = calls.recovered(key, call, may_send=job.failing is None)
+        phase, more = calls.recovered(key, call, may_send=_may_send(job, call))
         new[key] = Call(call.request, phase)
         effects += more
     state = Running(at) if isinstance(job.state, NotStarted) else job.state
     return _advance(replace(job, state=state, work=replace(work, calls=new)), at, effects)
 
 
-def _detach(job: Job, work: PlanWork, at: float) -> Outcome:
-    """Stop watching. What Azure was asked to do goes on there."""
-    verbs = progress.under_way(work)
-    if not verbs:
-        remote_state, told = "", ""
-    else:
-        what = ", ".join(part for part in (job.target, *verbs) if part)
-        is_known = progress.is_accepted(work)
-        remote_state = "Running" if is_known else "Unknown"
-        told = (
-            f" The operation goes on in Azure ({what})."
-            if is_known
-            else f" It is not known whether the operation goes on in Azure ({what})."
-        )
-    state = Stopped(_started(job, at), at, remote_state)
-    message = f"Stopped watching.{told}"
-    return replace(job, state=state, status_message=message, remote_state=remote_state, percent=None, failing=None), []
+def _stop(job: Job, work: PlanWork, event: StopAsked) -> Outcome:
+    """Watch no more; or have Azure end what it lets one cancel, and watch until it has."""
+    if not event.cancel or not stopping.can_cancel(work, event.recalled):
+        is_in_vain = event.cancel
+        return stopping.detached(job, work, event.at, recalled=event.recalled, is_to_cancel=is_in_vain), []
+    work, effects = stopping.begin(work, event.recalled)
+    return _advance(replace(job, work=work, is_cancelling=True), event.at, effects)
 
 
-def _time_out(job: Job, work: PlanWork, at: float) -> Outcome:
+def _resume(job: Job, at: float) -> Outcome:
+    """Take a stopped job up again from its calls, as after the death of a daemon."""
+    if not stopping.is_resumable(job):
+        return job, []
+    assert isinstance(job.work, PlanWork)
+    return _recover(replace(job, state=Running(_started(job, at)), status_message=""), job.work, at)
+
+
+def _time_out(job: Job, work: PlanWork, event: TimedOut) -> Outcome:
     """As a stop, but the job has failed: it did not do in time what it was asked to."""
-    after, effects = _detach(job, work, at)
+    after = stopping.detached(job, work, event.at, recalled=event.recalled)
     assert job.time_limit_s is not None
     assert isinstance(after.state, Stopped)
     fault = replace(over_time(job.time_limit_s, after.status_message), left=progress.left_behind(work))
-    state = Failed(after.state.started_at, at, fault)
-    return replace(after, state=state, status_message=""), [*effects, WriteError(fault)]
+    state = Failed(after.state.started_at, event.at, fault)
+    return replace(after, state=state, status_message=""), [WriteError(fault)]
 
 
 def _with_phase(job: Job, work: PlanWork, key: str, phase: Phase) -> Job:
     call = work.calls[key]
     job = replace(job, work=replace(work, calls={**work.calls, key: Call(call.request, phase)}))
-    if isinstance(phase, Watching) and phase.status:
+    if isinstance(phase, Watching) and phase.status and not call.request.cancels:
         return replace(job, remote_state=phase.status)
     return job
 

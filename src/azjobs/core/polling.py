@@ -35,9 +35,10 @@ def apply_step(key: str, request: Request, step: lro.Step, *, was_created: bool)
             return Fetching(url, was_created=was_created), [ReadUrl(key, url)]
         case lro.Finished(status, body):
             return Ended(Answer(status, body, created=was_created)), []
-        case lro.OperationFailed(fault):
+        case lro.OperationFailed(fault, is_canceled):
             # Accepted, then failed: the resource is there, in a failed state.
-            return Ended(Answer(200, None, replace(fault, target=request.label), created=was_created)), []
+            fault = replace(fault, target=request.label)
+            return Ended(Answer(200, None, fault, created=was_created, is_canceled=is_canceled)), []
         case lro.Unreadable(_, delay_s) if request.method == "POST":
             return _look_for_the_effect(key, request, delay_s or 0.0, settle=True)
         case lro.Unreadable(_, delay_s):

@@ -15,7 +15,7 @@ def outstanding(work: PlanWork) -> list[str]:
 
 def under_way(work: PlanWork) -> list[str]:
     """What Azure may be doing for this job, each verb once."""
-    return list(dict.fromkeys(_verb(call) for call in _unfinished_writes(work) if _is_attempted(call)))
+    return list(dict.fromkeys(_verb(call) for call in _unfinished_writes(work) if is_attempted(call)))
 
 
 def is_accepted(work: PlanWork) -> bool:
@@ -33,7 +33,7 @@ def describe(work: PlanWork) -> str:
 
 def percent_of(work: PlanWork) -> float | None:
     """The service's own percentage of the one operation under way; None when it gives none."""
-    watched = [call.phase for call in work.calls.values() if isinstance(call.phase, Watching)]
+    watched = [call.phase for call in _unfinished_writes(work) if isinstance(call.phase, Watching)]
     return watched[0].percent if len(watched) == 1 else None
 
 
@@ -44,10 +44,12 @@ def left_behind(work: PlanWork) -> tuple[str, ...]:
 
 
 def _unfinished_writes(work: PlanWork) -> list[Call]:
-    return [call for call in work.calls.values() if not call.request.is_read and not isinstance(call.phase, Ended)]
+    writes = (call for call in work.calls.values() if not call.request.is_read and not call.request.cancels)
+    return [call for call in writes if not isinstance(call.phase, Ended)]
 
 
-def _is_attempted(call: Call) -> bool:
+def is_attempted(call: Call) -> bool:
+    """Whether the request has, or may have, reached Azure."""
     return not isinstance(call.phase, Intended) or call.phase.sends > 0
 
 

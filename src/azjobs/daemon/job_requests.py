@@ -1,4 +1,4 @@
-"""Serve what clients ask about jobs: take them, follow, stop, remove, detach and answer them."""
+"""Serve what clients ask about jobs: take them, follow, stop, resume, remove, detach and answer them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ from collections.abc import Awaitable, Callable, Iterable
 from msgspec.structs import replace
 
 from azjobs.core import wire
-from azjobs.core.errors import CredentialNotFound, HomeUnusable, InvalidInput, JobNotFinished, JobNotFound
-from azjobs.core.events import Begun, Effect, Released, StopAsked
+from azjobs.core.errors import (
+    CredentialNotFound,
+    HomeUnusable,
+    InvalidInput,
+    JobNotFinished,
+    JobNotFound,
+    JobNotStopped,
+)
+from azjobs.core.events import Begun, Effect, Released, Resumed, StopAsked
 from azjobs.core.job import Job, PlanWork, ProcessWork
 from azjobs.core.plan import check
 from azjobs.core.plans import PLANS
 from azjobs.core.secret import SecureString
 from azjobs.core.states import NotStarted, is_finished, is_process_waiting
+from azjobs.core.stopping import refusal_to_resume
 from azjobs.daemon.callers import Callers
 from azjobs.daemon.parts import Parts
 from azjobs.daemon.rights import NO_CREDENTIALS, refuse_jobs
@@ -53,6 +61,7 @@ class JobRequests:
             wire.Submit: self._on_submit,
             wire.Follow: self._on_follow,
             wire.Stop: self._on_stop,
+            wire.Resume: self._on_resume,
             wire.Remove: self._on_remove,
             wire.Detach: self._on_detach,
             wire.Answer: self._on_answer,
@@ -142,11 +151,26 @@ class JobRequests:
         said: list[str] = []
         for uuid in message.uuids:
             self._known(uuid)
-            job = self._runner.apply(uuid, StopAsked(self._runner.now()))
+            job = self._runner.apply(uuid, StopAsked(self._runner.now(), message.cancel))
             if job is not None and job.status_message and isinstance(job.work, PlanWork):
                 said.append(job.status_message)
         await self._ledger.durable()
         return wire.Ok(message.seq, "\n".join(said))
+
+    async def _on_resume(self, connection: Connection, message: wire.Resume) -> wire.Reply:
+        jobs = [self._known(uuid) for uuid in message.uuids]
+        self._rights.check_jobs(connection, jobs)
+        for job in jobs:
+            if why := refusal_to_resume(job):
+                raise JobNotStopped(why)
+        was_idle = not len(self._runner)
+        for job in jobs:
+            self._runner.take(job)
+            self._runner.apply(job.uuid, Resumed(self._runner.now()))
+        if was_idle:
+            await self.on_taken()
+        await self._ledger.durable()
+        return wire.Ok(message.seq)
 
     async def _on_remove(self, connection: Connection, message: wire.Remove) -> wire.Reply:
         self._rights.check_jobs(connection, map(self._known, message.uuids))

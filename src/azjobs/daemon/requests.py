@@ -39,6 +39,7 @@ from azjobs.core.events import (
     SignInMissing,
 )
 from azjobs.core.job import Ended, Job, PlanWork
+from azjobs.daemon.awaited import Awaited
 from azjobs.daemon.gates import Gates
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.protections import Protections
@@ -176,6 +177,7 @@ class RequestRunner:
         self._records: Gates[str, _Due] = Gates(self._make_durable)
         self._tokens: Gates[tuple[str, SignInKey], _Due] = Gates(self._get_token)
         self._queue: asyncio.Queue[_Due] = asyncio.Queue()
+        self._awaited = Awaited()
         self._senders: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -195,7 +197,18 @@ class RequestRunner:
         job = self._runner.find(uuid)
         if isinstance(effect, ReadUrl) and effect.settle and job is not None and job.context is not None:
             delay_s += job.context.environment.settle_s
+        self._awaited.add(uuid, effect)
         self._put(_Due(uuid, effect), delay_s)
+
+    def recall(self, uuid: str) -> tuple[str, ...]:
+        """Take back what was scheduled to be sent for a job and has not gone out; returns the keys of the calls."""
+        return self._awaited.recall(uuid)
+
+    def _apply(self, due: _Due, event: Event) -> None:
+        """Feed back what came of a request, if it is still waited for."""
+        if self._awaited.has(due.uuid, due.effect):
+            self._awaited.forget(due.uuid, due.effect.call)
+            self._runner.apply(due.uuid, event)
 
     def _put(self, due: _Due, delay_s: float = 0.0) -> None:
         loop = asyncio.get_running_loop()
@@ -214,7 +227,7 @@ class RequestRunner:
             request = _request_of(job, due)
             if job.context is None:
                 fault = Fault("ContextRequired", "The job has no context.", request.label, sent=Sent.NO)
-                self._runner.apply(due.uuid, Refused(self._runner.now(), due.effect.call, fault))
+                self._apply(due, Refused(self._runner.now(), due.effect.call, fault))
             elif isinstance(due.effect, SendRequest) and request.holes and due.secrets is None:
                 self._secrets.join("secrets", due)
             elif isinstance(due.effect, SendRequest) and not request.is_read and not due.is_recorded:
@@ -247,15 +260,18 @@ class RequestRunner:
     def _fail(self, due: _Due, error: AzJobsError) -> None:
         job = self._waiting(due)
         if job is not None:
-            self._runner.apply(due.uuid, self._exchange.failed(due.effect, _request_of(job, due), error))
+            self._apply(due, self._exchange.failed(due.effect, _request_of(job, due), error))
 
     def _waiting(self, due: _Due) -> Job | None:
         """The job, if it still waits for this: it may have been stopped or removed in the meantime."""
-        job = self._runner.find(due.uuid)
-        if job is None or not isinstance(job.work, PlanWork):
+        if not self._awaited.has(due.uuid, due.effect):
             return None
-        call = job.work.calls.get(due.effect.call)
-        return None if call is None or isinstance(call.phase, Ended) else job
+        job = self._runner.find(due.uuid)
+        call = job.work.calls.get(due.effect.call) if job is not None and isinstance(job.work, PlanWork) else None
+        if call is None or isinstance(call.phase, Ended):
+            self._awaited.forget(due.uuid, due.effect.call)
+            return None
+        return job
 
     # The gates
 
@@ -269,7 +285,7 @@ class RequestRunner:
                 try:
                     self._put(due._replace(secrets=await self._vault.job_secrets(due.uuid, names)))
                 except SecretsMissing as error:
-                    self._runner.apply(due.uuid, SecretMissing(self._runner.now(), error.names, due.effect.call))
+                    self._apply(due, SecretMissing(self._runner.now(), error.names, due.effect.call))
 
     async def _make_durable(self, _key: str, waiting: list[_Due]) -> None:
         problem: Exception | None = None
@@ -323,6 +339,7 @@ class RequestRunner:
         if wait_s > 0:
             self._put(_Due(due.uuid, due.effect, is_recorded=due.is_recorded, is_second=due.is_second), wait_s)
             return
+        self._awaited.go_out(due.uuid, due.effect)
         event = await self._exchange.perform(
             due.effect,
             request,
@@ -333,9 +350,10 @@ class RequestRunner:
             overrides=job.overrides,
         )
         if self._exchange.renew(event, context, token) and not due.is_second:
+            self._awaited.come_back(due.uuid, due.effect)
             self._put(due._replace(token=None, is_second=True))
         else:
-            self._runner.apply(due.uuid, event)
+            self._apply(due, event)
 
 
 def _request_of(job: Job, due: _Due) -> Request:

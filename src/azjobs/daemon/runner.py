@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from azjobs.core.events import (
     ChildChanged,
     Effect,
@@ -20,6 +22,7 @@ from azjobs.core.events import (
     StopAsked,
     StopChildren,
     StopProcess,
+    TimedOut,
     WriteError,
     WriteOutput,
     WriteProgress,
@@ -36,6 +39,10 @@ class Requests(Protocol):
 
     def schedule(self, uuid: str, effect: SendRequest | ReadUrl) -> None:
         """Perform the effect after its delay and feed the outcome back."""
+        ...
+
+    def recall(self, uuid: str) -> tuple[str, ...]:
+        """Take back what was scheduled to be sent for a job and has not gone out; returns the keys of the calls."""
         ...
 
 
@@ -116,6 +123,8 @@ class Runner:
         job = self._jobs.get(uuid)
         if job is None:
             return None
+        if isinstance(event, StopAsked | TimedOut):
+            event = replace(event, recalled=self.requests.recall(uuid))
         after, effects = step(job, event)
         self._jobs[uuid] = after
         for effect in effects:
@@ -149,10 +158,10 @@ class Runner:
         for listener in self.on_moved:
             listener(before, after)
 
-    def _stop_children(self, job: Job, *, is_only_idle: bool) -> None:
+    def _stop_children(self, job: Job, *, is_only_idle: bool, cancel: bool) -> None:
         for child in self.children(job.uuid):
             if not is_only_idle or _is_idle(child):
-                self.apply(child.uuid, StopAsked(self.now()))
+                self.apply(child.uuid, StopAsked(self.now(), cancel))
 
     def _perform(self, job: Job, effect: Effect) -> None:
         match effect:
@@ -162,8 +171,8 @@ class Runner:
                 self.processes.start(job)
             case StopProcess():
                 self.processes.stop(job)
-            case StopChildren(is_only_idle):
-                self._stop_children(job, is_only_idle=is_only_idle)
+            case StopChildren(is_only_idle, cancel):
+                self._stop_children(job, is_only_idle=is_only_idle, cancel=cancel)
             case _:  # written before the state was recorded
                 return
 

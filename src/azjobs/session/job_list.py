@@ -1,4 +1,4 @@
-"""Find, wait for, stop, remove and answer jobs, of this session and all others.
+"""Find, wait for, remove and answer jobs, of this session and all others.
 
 To look at jobs needs neither daemon nor handle, and a listing is to be quick:
 what the others need is imported where it is used.
@@ -8,7 +8,6 @@ what the others need is imported where it is used.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -75,16 +74,16 @@ def get_job(
     found, missing = select(here, job, which, more)
     if missing:
         raise not_found(missing)
-    if (isinstance(job, int) or _is_handle(job)) and not any(which.values()) and more == NOTHING_MORE:
+    if is_one(job) and not any(which.values()) and more == NOTHING_MORE:
         return _handle(found[0], here)
     return [_handle(view, here) for view in sorted(found, key=by_id)]
 
 
-def _is_handle(job: object) -> bool:
-    """A job is iterable, by its output, and yet it is one."""
+def is_one(job: object) -> bool:
+    """Whether one job is named, by its id or by itself; it is iterable, by its output, and yet it is one."""
     from azjobs.session.jobs import Job
 
-    return isinstance(job, Job)
+    return isinstance(job, int | Job)
 
 
 @spell_out
@@ -131,37 +130,6 @@ def wait_until_over(here: Local, uuids: Sequence[str], *, timeout_s: float | Non
             changes.next(left_s)
             while changes.next(0) is not None:  # one look for all that was told meanwhile
                 pass
-
-
-@spell_out
-def stop_job(job: Jobs | None = None, **which: Unpack[Selectors]) -> list[Job[Any]]:
-    """Stop jobs and return them: a process is ended, an operation in Azure goes on unwatched.
-
-    Jobs that have ended are left as they are. What was printed is kept.
-
-    Args:
-        job: ids, names, patterns or jobs.
-
-    Raises:
-        JobNotFound: an id or name is not there; nothing was stopped.
-    """
-    here = local()
-    views = select_to_act(here, job, which)
-    stop_views(here, views)
-    return [_handle(view, here) for view in views]
-
-
-def stop_views(here: Local, views: Sequence[JobView]) -> list[str]:
-    """Stop jobs, wait until they have ended, and return the sentences about what goes on without them."""
-    uuids = tuple(view.uuid for view in views if view.state not in FINISHED)
-    if not uuids:
-        return []
-    from azjobs.core.wire import Ok, Stop
-
-    text = here.client.ask(Stop(0, uuids), Ok).text
-    with contextlib.suppress(JobBlocked):
-        wait_until_over(here, uuids, timeout_s=None)
-    return text.splitlines()
 
 
 @spell_out

@@ -185,8 +185,8 @@ class Job(Future[T]):
         return failure_of(view) if view.state is JobState.FAILED else _stopped(view)
 
     def done(self) -> bool:
-        """Whether it has ended, however it did."""
-        return self._is_over or self._look_over()
+        """Whether it has ended, however it did; looked at each time, since a stopped job may go on (`resume_job`)."""
+        return self._look_over()
 
     def running(self) -> bool:
         """Whether its work goes on."""
@@ -204,12 +204,11 @@ class Job(Future[T]):
         """
         view = self.view
         if view.state in FINISHED:
-            return view.state is JobState.STOPPED and not view.row.remote_state
+            return _will_not_go_on(view)
         if isinstance(view.row.work, PlanWork) and under_way(view.row.work):
             return False
         self._here.client.ask(Stop(0, (self._uuid,)), Ok)
-        view = self._wait(None, is_blocked_end=False)
-        return view.state is JobState.STOPPED and not view.row.remote_state
+        return _will_not_go_on(self._wait(None, is_blocked_end=False))
 
     def __iter__(self) -> Iterator[Any]:
         """Yield what the job gives as output, as it comes, until it has ended; nothing is consumed."""
@@ -323,6 +322,11 @@ class Job(Future[T]):
             return job_html([self.view])
         except JobNotFound:
             return "<i>This job was removed.</i>"
+
+
+def _will_not_go_on(view: JobView) -> bool:
+    is_over = view.row.remote_state not in ("Running", "Unknown")
+    return view.state is JobState.STOPPED and is_over
 
 
 def _stopped(view: JobView) -> JobStopped:

@@ -23,6 +23,7 @@ from azjobs.core.errors import InvalidInput, WrongTarget
 from azjobs.core.job import Call, Ended, Fetching, Phase, PlanWork, Watching
 from azjobs.core.job import Job as Row
 from azjobs.core.models import RestResponse
+from azjobs.core.plans.cancels import cancel_path_of
 from azjobs.core.wire import Accepted, Submit
 from azjobs.session.autosave import is_autosave_on
 from azjobs.session.context import Context
@@ -112,8 +113,9 @@ def _read(poller: Any) -> _Begun:
     known = FinalStateVia(via) if via in list(FinalStateVia) else FinalStateVia.DEFAULT
     headers = {str(key).lower(): str(value) for key, value in response.headers.items()}
     label = "/".join(urlsplit(request.url).path.rstrip("/").split("/")[-2:])
+    cancel_path = cancel_path_of(request.method, request.url)
     return _Begun(
-        Request(request.method, request.url, label, final_state_via=known),
+        Request(request.method, request.url, label, final_state_via=known, cancel_path=cancel_path),
         request.url,
         Reply(response.status_code, headers, _body(response)),
     )

@@ -14,6 +14,7 @@ import msgspec
 from azjobs.core.arm import FinalStateVia, OnUnanswered, Request
 from azjobs.core.errors import InvalidInput
 from azjobs.core.plan import Answers, Decision, Done, Send
+from azjobs.core.plans.cancels import cancel_path_of
 
 METHODS = ("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE")
 _API_VERSION = re.compile(r"[?&]api-version=[^&]", re.IGNORECASE)
@@ -55,6 +56,7 @@ def _request(asked: InvokeRest) -> Request:
         asked.payload,
         final_state_via=asked.final_state_via,
         on_unanswered=on_unanswered,
+        cancel_path=cancel_path_of(method, asked.path),
     )
 
 

@@ -85,8 +85,16 @@ class Follow(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
     uuids: tuple[str, ...] = ()
 
 
-class Stop(msgspec.Struct, tag=True, frozen=True):
-    """Stop these jobs."""
+class Stop(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
+    """Stop these jobs; `cancel`: Azure is to be asked to end what it is doing for them."""
+
+    seq: int
+    uuids: tuple[str, ...]
+    cancel: bool = False
+
+
+class Resume(msgspec.Struct, tag=True, frozen=True):
+    """Let these stopped Azure jobs go on; all of them, or none."""
 
     seq: int
     uuids: tuple[str, ...]
@@ -205,6 +213,7 @@ Message = (
     | WhatIf
     | Follow
     | Stop
+    | Resume
     | Remove
     | Prune
     | Detach

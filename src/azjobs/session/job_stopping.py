@@ -1,0 +1,146 @@
+"""Stop jobs, and let stopped ones go on; as in `job_list`, what costs to import is imported where it is used."""
+
+# ruff: noqa: PLC0415 - see above
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
+
+from azjobs.core.errors import JobBlocked, JobNotStopped
+from azjobs.core.spelling import spell_out
+from azjobs.core.states import FINISHED, JobState
+from azjobs.session.job_list import is_one, wait_until_over
+from azjobs.session.local import Local, local
+from azjobs.session.looking import load_views
+from azjobs.session.selecting import Selectors, select_to_act
+from azjobs.session.views import JobView
+
+if TYPE_CHECKING:
+    from azjobs.session.jobs import Job
+    from azjobs.session.selecting import JobLike, Jobs
+
+T = TypeVar("T")
+
+
+@spell_out
+def stop_job(job: Jobs | None = None, *, cancel: bool = False, **which: Unpack[Selectors]) -> list[Job[Any]]:
+    """Stop jobs and return them: a process is ended, an operation in Azure goes on unwatched.
+
+    Jobs that have ended are left as they are. What was printed is kept.
+    `status_message` and `remote_state` say what goes on in Azure.
+
+    Args:
+        job: ids, names, patterns or jobs.
+        cancel: have Azure end the operation too, and wait for what it says in the end. It offers that for few
+            operations, such as deployments; any other goes on, as without this.
+
+    Raises:
+        JobNotFound: an id or name is not there; nothing was stopped.
+    """
+    here = local()
+    views = select_to_act(here, job, which)
+    stop_views(here, views, cancel=cancel)
+    return [_handle(view, here) for view in views]
+
+
+def stop_views(here: Local, views: Sequence[JobView], *, cancel: bool = False) -> list[str]:
+    """Stop jobs, wait until they have ended, and return the sentences about what goes on without them.
+
+    One whose cancel Azure refuses is not waited for: it goes on, watched, to its end.
+    """
+    uuids = tuple(view.uuid for view in views if view.state not in FINISHED)
+    if not uuids:
+        return []
+    from azjobs.core.wire import Ok, Stop
+
+    text = here.client.ask(Stop(0, uuids, cancel), Ok).text
+    if cancel:
+        return _await_cancels(here, uuids)
+    with contextlib.suppress(JobBlocked):
+        wait_until_over(here, uuids, timeout_s=None)
+    return text.splitlines()
+
+
+@overload
+def resume_job(job: int | Job[T]) -> Job[T]: ...
+@overload
+def resume_job(job: str | Iterable[JobLike] | None = None, **which: Unpack[Selectors]) -> list[Job[Any]]: ...
+@spell_out
+def resume_job(job: Jobs | None = None, **which: Unpack[Selectors]) -> Job[Any] | list[Job[Any]]:
+    """Let stopped Azure jobs go on, and return them: what goes on in Azure is watched again, and the rest is done.
+
+    Secrets were forgotten when the job stopped: one that still needs its password asks for it (`answer_job`).
+    The returned handle waits again. One that had been told of the stop stays told, as every future: it ends once.
+
+    Args:
+        job: an id or a job gives that one job; a name, a pattern or several of them give a list.
+
+    Raises:
+        JobNotStopped: one is not stopped, is no Azure job, or nothing of it goes on; none was resumed.
+        JobNotFound: an id or name is not there; none was resumed.
+    """
+    here = local()
+    views = select_to_act(here, job, which)
+    resume_views(here, views)
+    handles = [_handle(view, here) for view in views]
+    return handles[0] if is_one(job) and not any(which.values()) else handles
+
+
+def resume_views(here: Local, views: Sequence[JobView]) -> None:
+    """Let stopped jobs go on; raises as `resume_job`."""
+    from azjobs.core.stopping import refusal_to_resume
+    from azjobs.core.wire import Ok, Resume
+
+    for view in views:
+        if why := refusal_to_resume(view.row):
+            raise JobNotStopped(why)
+    uuids = tuple(view.uuid for view in views)
+    if not uuids:
+        return
+    try:
+        here.client.ask(Resume(0, uuids), Ok)
+    except JobNotStopped:  # asked twice, over a daemon's replacement, or by two at once
+        if any(view.state is JobState.STOPPED for view in load_views(here.layout, uuids=uuids)):
+            raise
+
+
+def _await_cancels(here: Local, uuids: Sequence[str]) -> list[str]:
+    """Wait until each job has ended, asks, or has Azure's refusal; return what is to be said of each."""
+    from azjobs.session.following import Following
+
+    with Following(here.client, uuids) as changes:
+        while True:
+            views = load_views(here.layout, uuids=uuids)
+            if not any(_is_being_cancelled(view) for view in views):
+                return [sentence for view in views if (sentence := _outcome(view))]
+            changes.next()
+
+
+def _is_being_cancelled(view: JobView) -> bool:
+    return view.state not in FINISHED and view.question is None and not _refusals(view)
+
+
+def _refusals(view: JobView) -> list[str]:
+    from azjobs.core.job import PlanWork
+    from azjobs.core.stopping import refusals
+
+    return refusals(view.row.work) if isinstance(view.row.work, PlanWork) else []
+
+
+def _outcome(view: JobView) -> str:
+    """Say what became of a job that was to be stopped."""
+    if view.state in (JobState.COMPLETED, JobState.FAILED):
+        return f"{view.name} ended before it could be stopped: {view.state.value}."
+    if view.question is not None:
+        return f"{view.name} waits: {view.question.text}"
+    if view.state is not JobState.STOPPED:
+        return f"{' '.join(_refusals(view))} It goes on: azjobs job wait {view.id}"
+    return view.row.status_message
+
+
+def _handle(view: JobView, here: Local) -> Job[Any]:
+    from azjobs.session.jobs import Job
+
+    return Job(view.uuid, here)
