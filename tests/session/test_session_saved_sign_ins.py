@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -105,8 +106,8 @@ def tid(entra: Entra, tenant: str, **more: Any) -> str:
     return next(name for name, id in TENANTS.items() if id == found)
 
 
-def drop(entra: Entra, tenant: str) -> None:
-    local().client.ask(DropSignIn(0, sign_in_of(entra, tenant).key), Ok)
+def drop(entra: Entra, tenant: str, scope: str = "user") -> None:
+    local().client.ask(DropSignIn(0, sign_in_of(entra, tenant).key, scope), Ok)
 
 
 def restart(home: Home) -> None:
@@ -198,6 +199,29 @@ def test_signing_out_of_every_tenant_leaves_nothing(entra: Entra, home: Home) ->
     home.kill("_main.daemon")
     with pytest.raises(az.NotSignedIn):
         token(entra, "t-3")
+
+
+@pytest.mark.parametrize("scope", ["user", "py:1"])
+def test_who_signed_out_of_a_tenant_is_not_signed_in_to_it_by_another_daemon(
+    entra: Entra, home: Home, scope: str
+) -> None:
+    """Others of the person's tenants are still held; signing in to it again works, and nothing is left in the end."""
+    is_saved = scope == "user"
+    put(entra, "t-1", cache=entra.sign_in(), scope=scope, is_saved=is_saved)
+    put(entra, "t-2", scope=scope, is_saved=is_saved)
+    drop(entra, "t-1", scope)
+    for again in [lambda: home.kill("_main.daemon"), *([lambda: restart(home)] if is_saved else [])]:
+        again()
+        with pytest.raises(az.NotSignedIn):
+            token(entra, "t-1", scope=scope)
+        assert tid(entra, "t-2", scope=scope) == "t-2"
+    assert put(entra, "t-1", scope=scope, is_saved=is_saved).tenant == TENANTS["t-1"]
+    home.kill("_main.daemon")
+    assert tid(entra, "t-1", scope=scope) == "t-1"
+    for tenant in ("t-1", "t-2"):
+        drop(entra, tenant, scope)
+    with sqlite3.connect(home.folder / "store.db") as store:
+        assert store.execute("SELECT count(*) FROM sign_ins").fetchone() == (0,)
 
 
 def test_a_person_who_signs_in_again_is_the_new_one_in_every_tenant(entra: Entra) -> None:

@@ -28,6 +28,7 @@ from azjobs.daemon.vault import HeldSignIn, Vault
 from azjobs.store.protocol import JobStore
 
 USER, PROCESS = "UserCredential", "ProcessCredential"  # the kinds that live here, not in azure-identity
+SIGNED_OUT = "SignedOut"  # in place of a sign-in: a tenant that the person's others do not serve any more
 
 
 class Added(NamedTuple):
@@ -58,10 +59,18 @@ class SignIns:
         for scope, sign_in in self._store.load_sign_ins():
             secrets = saved.get(_safe_name(scope, sign_in.key), {})
             if all(name in secrets for name in sign_in.secret_names):
-                self._held[scope, sign_in.key] = HeldSignIn(sign_in, secrets, scope)
+                self._load(HeldSignIn(sign_in, secrets, scope))
         for held in await self._vault.sign_ins():
-            self._held[held.scope, held.sign_in.key] = held
+            self._load(held)
         await self._users.load(saved)
+
+    def _load(self, held: HeldSignIn) -> None:
+        at = (held.scope, held.sign_in.key)
+        if held.sign_in.kind == SIGNED_OUT:
+            self._dropped.add(at)
+        else:
+            self._dropped.discard(at)
+            self._held[at] = held
 
     async def add(self, sign_in: SignIn, secrets: dict[str, str], scope: str) -> Added:
         """Keep a sign-in after it has really given a token; returns that token.
@@ -90,11 +99,17 @@ class SignIns:
         """Forget a sign-in; with the last one of a person, their tokens."""
         self._held.pop((scope, key), None)
         self._derived.pop((scope, key), None)
-        self._dropped.add((scope, key))
         self._broker.forget(key, scope)
-        await self._vault.drop_sign_in(scope, key)
-        self._store.drop_sign_in(scope, key)
-        self._store.commit()
+        other = self._of_person(person_of(scope, key))
+        if other is None:
+            await self._forget(scope, key)
+        else:
+            self._dropped.add((scope, key))
+            gone = replace(other.sign_in, key=key, kind=SIGNED_OUT, arguments={}, secret_names=())
+            await self._vault.put_sign_in(HeldSignIn(gone, {}, scope))
+            if scope == USER_SCOPE:
+                self._store.save_sign_in(scope, gone)
+                self._store.commit()
         await self._drop_person(scope, key)  # the files last: what fails there can be asked for once more
         await self._safe.drop(_safe_name(scope, key))
 
@@ -107,7 +122,6 @@ class SignIns:
         for held_scope, key in list(self._held):
             if held_scope == scope:
                 await self.drop(scope, key)
-        self._dropped = {at for at in self._dropped if at[0] != scope}
 
     async def token(
         self, context: ContextValue, scopes: tuple[str, ...] = (), claims: str = "", tenant: str = ""
@@ -224,20 +238,28 @@ class SignIns:
         if held is not None or at in self._dropped:
             return held
         person = person_of(*at)
-        of_person = (
-            one
-            for (scope, key), one in self._held.items()
-            if one.sign_in.kind == USER and person_of(scope, key) == person
-        )
-        known = next(of_person, None)
+        known = self._of_person(person)
         if known is not None and self._users.find(person) is not None:
             self._derived[at] = replace(known, sign_in=replace(known.sign_in, key=at[1]))
         return self._derived.get(at)
 
+    def _of_person(self, name: str) -> HeldSignIn | None:
+        """One of a person's sign-ins; they are alike but for the tenant."""
+        held = (one for at, one in self._held.items() if one.sign_in.kind == USER and person_of(*at) == name)
+        return next(held, None)
+
+    async def _forget(self, scope: str, key: SignInKey) -> None:
+        await self._vault.drop_sign_in(scope, key)
+        self._store.drop_sign_in(scope, key)
+        self._store.commit()
+
     async def _drop_person(self, scope: str, key: SignInKey) -> None:
         name = person_of(scope, key)
-        if any(person_of(*at) == name and one.sign_in.kind == USER for at, one in self._held.items()):
+        if self._of_person(name) is not None:
             return
+        for at in [at for at in self._dropped if person_of(*at) == name]:
+            self._dropped.discard(at)
+            await self._forget(*at)
         for at in [at for at in self._derived if person_of(*at) == name]:
             del self._derived[at]
             self._broker.forget(at[1], at[0])
