@@ -319,3 +319,18 @@ def test_a_service_principals_secret_outlives_the_keeper_only_where_that_was_ask
     else:
         with pytest.raises(az.NotSignedIn, match="Type: azjobs account connect"):
             local().client.ask(GetToken(0, context), Token)
+
+
+def test_what_a_newer_version_saved_stays_as_it_is(entra: Entra, home: Home) -> None:
+    """Nothing is saved over it, and the sentence says what to do: a sign-in of the session works."""
+    file, newer = home.folder / "sign-ins.json", '{"format": 99, "entries": []}\n'
+    file.write_text(newer)
+    file.chmod(0o600)
+    cache = entra.sign_in()
+    with pytest.raises(az.StoreTooNew, match=r"sign-ins\.json was written by a newer.*or sign in with --scope Process"):
+        put(entra, "t-1", cache=cache)
+    with pytest.raises(az.NotSignedIn):
+        token(entra, "t-1")
+    put(entra, "t-1", cache=cache, scope="py:1", is_saved=False)
+    assert tid(entra, "t-2", scope="py:1") == "t-2"
+    assert file.read_text() == newer

@@ -79,7 +79,10 @@ class SignIns:
             SignInFailed: the sign-in service refused it; nothing is kept, and an earlier one stays.
             SignInUnavailable: the sign-in service cannot be reached.
             NotSignedIn: a person's tokens are not held, and none were brought.
+            StoreTooNew: it is to be saved where a newer version of azjobs has saved.
         """
+        if scope == USER_SCOPE and sign_in.is_saved:
+            self._safe.check()
         cache = self._cache_for(sign_in, secrets, scope) if sign_in.kind == USER else None
         if cache is not None:
             names = tuple(name for name in sign_in.secret_names if name != TOKEN_CACHE)
@@ -111,7 +114,8 @@ class SignIns:
                 self._store.save_sign_in(scope, gone)
                 self._store.commit()
         await self._drop_person(scope, key)  # the files last: what fails there can be asked for once more
-        await self._safe.drop(_safe_name(scope, key))
+        if scope == USER_SCOPE:
+            await self._safe.drop(_safe_name(scope, key))
 
     def scopes(self) -> set[str]:
         """The scopes that have sign-ins."""

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 
 from azjobs.azure.user_credential import UserCache
-from azjobs.core.context import SignInKey
+from azjobs.core.context import USER_SCOPE, SignInKey
 from azjobs.core.errors import HomeUnusable, SignInFailed
 from azjobs.daemon.safe import Safe
 from azjobs.daemon.vault import Vault
@@ -72,7 +72,8 @@ class Users:
         self._caches.pop(name, None)
         async with self._keeping:
             await self._vault.drop_user(name)
-            await self._safe.drop(f"users:{name}")
+            if name.startswith(f"{USER_SCOPE}:"):
+                await self._safe.drop(f"users:{name}")
 
     async def _keep(self, name: str, cache: UserCache, *, is_saved: bool) -> bool:
         async with self._keeping:

@@ -27,7 +27,7 @@ LOCK_RETRY_S = 0.005  # guess: about as long as a change takes
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class _Head(msgspec.Struct):
+class Head(msgspec.Struct):
     """What every version of such a file begins with."""
 
     format: int = 1
@@ -63,7 +63,7 @@ class WholeFile(Generic[T]):
         except OSError as error:
             raise HomeUnusable(f"{self.path} cannot be read: {error.strerror}.") from error
         try:
-            head = msgspec.json.decode(data, type=_Head)
+            head = msgspec.json.decode(data, type=Head)
             if head.format > self._newest_format:
                 raise StoreTooNew(f"{self.path} was written by a newer version of azjobs; nothing was changed.")
             return self._decoder.decode(data)
