@@ -4,8 +4,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+ROUNDS ?= 1000
 
-.PHONY: demo test stress check format bench clean
+.PHONY: demo test stress crash check format bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/azjobs demo
@@ -15,6 +16,10 @@ test: $(VENV)/.installed-test
 
 stress: $(VENV)/.installed-test
 	$(BIN)/pytest -m stress -n 0
+
+# As many rounds as ROUNDS says; KILLS repeats one round: make crash KILLS='daemon/store.sqlite:SqliteStore.commit/before/3'
+crash: $(VENV)/.installed-test
+	AZJOBS_CRASH_ROUNDS=$(ROUNDS) AZJOBS_CRASH_KILLS='$(KILLS)' $(BIN)/pytest -m crash tests/crash
 
 check: $(VENV)/.installed-check
 	$(BIN)/ruff check .

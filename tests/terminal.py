@@ -248,12 +248,14 @@ class Python:
         return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def wait_until(condition: Callable[[], Any], *, timeout_s: float = DEADLINE_S, what: str = "") -> Any:
-    """Return the first true value of the condition."""
+def wait_until(
+    condition: Callable[[], Any], *, timeout_s: float = DEADLINE_S, what: str = "", pause_s: float = 0.01
+) -> Any:
+    """Return the first true value of the condition, which is looked at again after each pause."""
     deadline_at = time.monotonic() + timeout_s
     while not (value := condition()):
         assert time.monotonic() < deadline_at, f"never became true: {what or condition}"
-        time.sleep(0.01)
+        time.sleep(pause_s)
     return value
 
 

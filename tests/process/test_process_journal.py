@@ -28,6 +28,7 @@ from azjobs.process.journal import (
     load_begin,
     load_end,
     open_raw_output,
+    remove_drafts,
     remove_files,
 )
 from azjobs.process.reader import Entry, JournalReader, follow, has_unread, receive, receive_to_end
@@ -419,6 +420,14 @@ def test_removing_a_job_removes_all_its_files(journal: Path, writer: JournalWrit
     remove_files(journal)
     remove_files(journal)
     assert list(journal.parent.iterdir()) == [other]
+
+
+def test_drafts_of_journals_are_removed(tmp_path: Path) -> None:
+    """A daemon that is killed while it creates a journal leaves a draft; journals themselves stay."""
+    os.close(create_journal(tmp_path / "job.journal"))
+    (tmp_path / ".new.journal.0f0f0f0f").touch()
+    remove_drafts(tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == ["job.journal"]
 
 
 def test_reading_needs_neither_an_event_loop_nor_pickle() -> None:

@@ -25,7 +25,7 @@ from azjobs.process.identity import has_ended
 from azjobs.process.interpreter import Interpreter, interpreter_key, relevant_environment
 from azjobs.process.journal import is_alive
 from azjobs.process.launcher import Exited, ForkLauncher, Launcher, StandbyLauncher, default_launcher
-from azjobs.process.offer import StartProcess
+from azjobs.process.offer import Started, StartProcess
 from azjobs.process.payload import dump
 from azjobs.process.spawn import LaunchFailed
 from azjobs.process.table import list_processes
@@ -72,6 +72,22 @@ def test_a_killed_warm_parent_takes_nothing_with_it(site: Site, tmp_path: Path) 
         assert (job.output(), job.end().outcome) == (["done"], Outcome.COMPLETED)
         assert job.exited() == Exited(job.journal.stem, *job.started, None)
         assert warm_pid(own, own.process(ProcessKind.FUNCTION)) != parent
+
+
+def test_a_warm_parent_that_was_killed_just_now_is_not_asked_again(site: Site) -> None:
+    """The loop has not heard of its end yet when a job is to be started: the job gets a new parent all the same."""
+    with own_site(site) as own:
+        process = own.process(ProcessKind.FUNCTION, payload=dump(functions.add, (1, 2)))
+        parent = warm_pid(own, process)
+
+        async def kill_and_start() -> Started:
+            os.kill(parent, signal.SIGKILL)
+            wait_until(lambda: is_gone([parent]), "the parent is gone")  # and the loop stands still
+            return await own.launcher.start(process)
+
+        started = own.thread.run(kill_and_start())
+        job = RunningJob(process.journal, started, Future())
+        assert job.output() == [3]
 
 
 def test_jobs_go_on_when_the_daemon_is_killed(site: Site, tmp_path: Path) -> None:

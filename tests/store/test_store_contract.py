@@ -38,6 +38,20 @@ def test_added_job_is_loaded_as_it_was_returned(open_store: Opener):
     assert open_store().load("u1") == job
 
 
+def test_attached_jobs_are_found_ended_or_not(open_store: Opener):
+    """A job without an id is one, until it gets an id."""
+    store = open_store()
+    for uuid in ("u1", "u2", "u3"):
+        store.add(make_job(uuid), is_attached=True)
+    store.add(make_job("u4"), is_attached=False)
+    store.save([make_job("u2", state=Completed(1.0, 2.0))])
+    store.commit()
+    store.give_id("u3")
+    assert [job.uuid for job in store.load_attached()] == ["u1", "u2"]
+    store.commit()
+    assert [job.uuid for job in open_store().load_attached()] == ["u1", "u2"]
+
+
 def test_uncommitted_changes_are_given_up_with_the_store(open_store: Opener):
     """A job that was never committed is gone after a reopening, and its id is free as nobody has seen it."""
     store = open_store()

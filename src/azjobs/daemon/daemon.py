@@ -46,7 +46,7 @@ from azjobs.daemon.sessions import Sessions
 from azjobs.daemon.sign_ins import SignIns, is_served
 from azjobs.daemon.vault import Vault
 from azjobs.keeper.channel import KeeperChannel
-from azjobs.process.journal import remove_files
+from azjobs.process.journal import remove_drafts, remove_files
 from azjobs.store.sqlite import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -145,11 +145,13 @@ class Daemon:
 
     async def _recover(self) -> None:
         """Take up every unfinished job (`daemon.recovery` has the rules)."""
+        remove_drafts(self._layout.journals_folder)
         jobs = self._store.load_unfinished()
         for job in jobs:
             self.runner.take(job)
             if isinstance(job.work, ProcessWork):
                 self.vault.claim_environment(job.work.environment)
+        await self.vault.tidy({job.uuid for job in jobs})
         for job in jobs:
             at = self.runner.now()
             match fate_of(job, self._layout.journal_file(job.uuid)):
@@ -165,8 +167,8 @@ class Daemon:
                         self.job_tokens.expect(job.uuid)
                 case Fate.SETTLE:
                     await self.processes.settle(job)
-            if job.id is None:
-                self.service.jobs.callers.adopt(job)
+        for job in self._store.load_attached():
+            self.service.jobs.callers.adopt(job)
         await self._hold()
 
     def _signed_in(self, scope: str, sign_in: SignIn) -> None:
@@ -180,10 +182,10 @@ class Daemon:
 
     def _job_finished(self, job: Job) -> None:
         self.leisure.begin()
+        self.ledger.drop_payload(job.uuid)  # by the transaction that records the end: there is no other occasion
         self._background.spawn(self._forget_secrets(job))
 
     async def _forget_secrets(self, job: Job) -> None:
-        self.ledger.drop_payload(job.uuid)
         if isinstance(job.work, ProcessWork):
             await self.vault.release_environment(job.work.environment)
         if job.work.secrets or isinstance(job.work, ProcessWork):

@@ -32,6 +32,7 @@ from azjobs.core.wire import (
 )
 from azjobs.daemon.background import Background
 from azjobs.daemon.followers import BACKLOG_BYTES
+from azjobs.keeper.errors import KeeperGone
 from azjobs.keeper.launch import peer_uid
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,10 @@ class Connection:
         """Wait until the client has read most of what was sent."""
         with contextlib.suppress(ConnectionError):  # it has gone
             await self._writer.drain()
+
+    def drop(self) -> None:
+        """Break the connection."""
+        self._writer.transport.abort()
 
     def send(self, reply: Reply) -> None:
         """Send a reply."""
@@ -181,6 +186,9 @@ class Server:
             reply = Refusal(message.seq, "RequestFailed", str(error), error.fault)
         except AzJobsError as error:
             reply = Refusal(message.seq, type(error).__name__, str(error))
+        except KeeperGone:  # this daemon leaves, and the client asks the next one
+            connection.drop()
+            return
         except Exception as error:  # one request's fault must not take the daemon along
             log.exception("A %s failed", type(message).__name__)
             text = f"The daemon failed on {type(message).__name__} ({type(error).__name__}); its log says more."

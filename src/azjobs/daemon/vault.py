@@ -12,7 +12,7 @@ Keys:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -106,6 +106,18 @@ class Vault:
         """Return an environment by its name; None when it is not held any more."""
         value = await self._channel.get(f"environment:{name}")
         return None if value is None else msgspec.json.decode(value, type=dict[str, str])
+
+    async def tidy(self, unfinished: Collection[str]) -> None:
+        """Forget what is held for jobs that have ended: the daemon that recorded it may have been killed before it did.
+
+        Environments must have been claimed before.
+        """
+        for key in await self._channel.keys("job:"):
+            if key.split(":")[1] not in unfinished:
+                await self._channel.drop(key)
+        for key in await self._channel.keys("environment:"):
+            if key.partition(":")[2] not in self._environments:
+                await self._channel.drop(key)
 
     async def put_sign_in(self, held: HeldSignIn) -> None:
         """Hold a sign-in."""

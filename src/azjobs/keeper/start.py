@@ -10,6 +10,7 @@ from whichever shell happened to be first is left out.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from subprocess import Popen  # imported for real only where a keeper is started
 
 LOG_NAME = "keeper.log"
+TRIES = 3  # guess: nobody kills that many newborn keepers by accident
 START_TIMEOUT_S = 10.0  # a guess: a hundred times what a start takes
 
 #: Secrets that azure-identity, Terraform and pipelines read from the environment [azure-identity
@@ -97,14 +99,17 @@ def start_keeper(
     run_folder, home = Path(os.path.abspath(run_folder)), Path(os.path.abspath(home))
     fixed = ["--run", str(run_folder), "--home", str(home), "--idle-s", f"{idle_s:g}", "--detach", *options]
     whole = daemon_environment(os.environ, home) if environment is None else environment
-    process = _execute([*fixed, "--"], command or daemon_command(home), whole, home / LOGS_NAME, inherited_fds)
     log = home / LOGS_NAME / LOG_NAME
-    try:
-        code = process.wait(START_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        raise StartTimedOut(f"The keeper was not ready after {START_TIMEOUT_S:g} s. See {log}") from None
+    for _ in range(TRIES):
+        process = _execute([*fixed, "--"], command or daemon_command(home), whole, home / LOGS_NAME, inherited_fds)
+        try:
+            code = process.wait(START_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise StartTimedOut(f"The keeper was not ready after {START_TIMEOUT_S:g} s. See {log}") from None
+        if code != -signal.SIGKILL:  # somebody killed it; its locks went with it
+            break
     if code:
         kind = BY_EXIT.get(code, StartFailed)
         raise kind(f"{kind.__doc__} See {log}")

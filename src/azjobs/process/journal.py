@@ -140,6 +140,12 @@ def remove_files(journal: Path) -> None:
         companion(journal, suffix).unlink(missing_ok=True)
 
 
+def remove_drafts(folder: Path) -> None:
+    """Remove what is left of journals that were being created when their daemon was killed."""
+    for draft in folder.glob(f".*{JOURNAL_SUFFIX}.*"):
+        draft.unlink(missing_ok=True)
+
+
 class JournalWriter:
     """Appends records to a journal whose lock it holds; each record by one write.
 

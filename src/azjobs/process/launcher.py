@@ -21,8 +21,9 @@ from azjobs.process.identity import start_time
 from azjobs.process.journal import is_alive, remove_files
 from azjobs.process.offer import Offer, Started, StartProcess
 from azjobs.process.pool import ParentLost, WarmPool
-from azjobs.process.spawn import LaunchFailed, Spawned, WarmKey, spawn
+from azjobs.process.spawn import Killed, LaunchFailed, Spawned, WarmKey, spawn
 
+PARENT_TRIES = 5  # guess: nobody kills that many by accident
 _STANDBY = "azjobs._main.standby"
 
 
@@ -82,10 +83,12 @@ class ForkLauncher:
             FileExistsError: the job has a journal: it was started before.
         """
         with self._exits.held_back(start.job_id):
-            try:
-                return await self._start(start)
-            except ParentLost:  # nothing was started; a new parent gets the job
-                return await self._start(start)
+            for _ in range(PARENT_TRIES):
+                try:
+                    return await self._start(start)
+                except (ParentLost, Killed):  # nothing was started; a new parent gets the job
+                    continue
+            raise LaunchFailed(f"the warm parent was killed {PARENT_TRIES} times.")
 
     async def close(self) -> None:
         """Start no more, end the warm parents. The processes that run go on, and nobody tells how they end."""
@@ -105,6 +108,8 @@ class ForkLauncher:
                 if began is None:
                     remove_files(start.journal)
                     raise
+                exited = Exited(start.job_id, *began, None)  # its parent never told of it, and will not tell of its end
+                watch_exit(*began, lambda: self._exits.tell(exited))
                 return began
             except BaseException:
                 offer.close_files()

@@ -56,14 +56,12 @@ class ParentLink:
         """
         loop = asyncio.get_running_loop()
         self.used_at = loop.time()
-        answer: asyncio.Future[StartedReport] = loop.create_future()
-        self._asked[request.job_id] = answer
         try:
             await self._spawned.send(request, fds)
         except OSError as error:
-            self._asked.pop(request.job_id, None)
-            answer.cancel()
             raise ParentLost from error
+        answer: asyncio.Future[StartedReport] = loop.create_future()
+        self._asked[request.job_id] = answer
         return answer
 
     async def retire(self) -> None:

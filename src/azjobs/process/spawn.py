@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -31,10 +32,15 @@ from azjobs.process.frames import (
 from azjobs.process.interpreter import Interpreter
 
 _READY_TIMEOUT_S = 60.0  # guess: a cold start with the SDK on a busy machine was seen to take 2 s
+_END_TIMEOUT_S = 1.0  # guess: an interpreter that has closed its channel is at its end
 
 
 class LaunchFailed(AzJobsError):
     """The job's process cannot be started; nothing of it has run."""
+
+
+class Killed(LaunchFailed):
+    """Somebody killed the interpreter before it was ready; another one may fare better."""
 
 
 class WarmKey(NamedTuple):
@@ -80,6 +86,9 @@ class Spawned:
                 except BlockingIOError:
                     await _writable(self._loop, self._channel)
                     continue
+                except OSError:
+                    self._lost()
+                    raise
                 frame, rights = frame[sent:], []
 
     def close(self) -> None:
@@ -100,15 +109,23 @@ class Spawned:
         """Wait for it no more: it goes on, and whoever adopts it learns how it ended."""
         self.process.returncode = 0  # so that Popen does not warn about a child that was left on purpose
 
-    def _read(self) -> None:
+    def _lost(self) -> None:
+        """It is known here and now, before the loop tells: what it said before its end is still to be read."""
+        while not self.is_gone and self._read():
+            pass
+        self.close()
+
+    def _read(self) -> bool:
+        """Read once; False when there was nothing to read."""
         try:
             is_there = receive_into(self._channel, self._buffer)
         except BlockingIOError:
-            return
+            return False
         for body in self._buffer.bodies():
             self.on_report(parse_from_parent(body))
         if not is_there:
             self.close()
+        return is_there
 
 
 async def spawn(key: WarmKey, module: str) -> Spawned:
@@ -116,6 +133,7 @@ async def spawn(key: WarmKey, module: str) -> Spawned:
 
     Raises:
         LaunchFailed: it cannot be executed, or is not ready in time; the message holds its last words.
+        Killed: somebody killed it meanwhile.
     """
     ours, theirs = socket.socketpair()
     with tempfile.TemporaryFile() as words:
@@ -123,8 +141,11 @@ async def spawn(key: WarmKey, module: str) -> Spawned:
             process = _execute(key, module, theirs, words.fileno(), ours)
         ours.setblocking(False)
         buffer = FrameBuffer()
+        status = None
         try:
             body = await asyncio.wait_for(_first_body(ours, buffer), _READY_TIMEOUT_S)
+            if body is None and await wait_exit(process.pid, None, _END_TIMEOUT_S):
+                status = process.wait()
         except TimeoutError:
             body = None
         report = None if body is None else parse_from_parent(body)
@@ -133,7 +154,8 @@ async def spawn(key: WarmKey, module: str) -> Spawned:
         ours.close()
         process.kill()
         await asyncio.to_thread(process.wait)
-        raise LaunchFailed(f"{key.interpreter.executable} cannot run jobs: {_last_words(words, report)}")
+        kind = Killed if status == -signal.SIGKILL else LaunchFailed
+        raise kind(f"{key.interpreter.executable} cannot run jobs: {_last_words(words, report)}")
 
 
 def _execute(

@@ -116,6 +116,10 @@ class MemoryStore:
         """Return all jobs that have not ended."""
         return [job for job in self.load_all() if not is_finished(job.state)]
 
+    def load_attached(self) -> list[Job]:
+        """Return all jobs without an id."""
+        return [job for job in self.load_all() if job.id is None]
+
     def load_all(self) -> list[Job]:
         """Return all jobs."""
         jobs = [parse_job(document) for document in self._now.jobs.values()]

@@ -90,6 +90,10 @@ class JobStore(Protocol):
         """Return all jobs that have not ended, attached ones too, in the order of submission."""
         ...
 
+    def load_attached(self) -> list[Job]:
+        """Return all jobs without an id, ended or not, in the order of submission."""
+        ...
+
     def load_all(self) -> list[Job]:
         """Return all jobs, attached ones too, in the order of submission."""
         ...

@@ -69,6 +69,9 @@ SELECT document FROM jobs WHERE uuid = ?;
 -- load_unfinished_jobs --
 SELECT document FROM jobs WHERE ended_at IS NULL ORDER BY submitted_at, uuid;
 
+-- load_attached_jobs --
+SELECT document FROM jobs WHERE id IS NULL ORDER BY submitted_at, uuid;
+
 -- load_jobs --
 SELECT document FROM jobs ORDER BY submitted_at, uuid;
 

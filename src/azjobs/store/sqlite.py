@@ -163,6 +163,10 @@ class SqliteStore:
         """Return all jobs that have not ended."""
         return [job for job in self._load_all("load_unfinished_jobs") if not is_finished(job.state)]
 
+    def load_attached(self) -> list[Job]:
+        """Return all jobs without an id."""
+        return [job for job in self._load_all("load_attached_jobs") if job.id is None]
+
     def load_all(self) -> list[Job]:
         """Return all jobs."""
         return self._load_all("load_jobs")

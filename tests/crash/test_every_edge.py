@@ -1,0 +1,117 @@
+"""Kill daemon, keeper, warm parent, job process and client at every edge: 0 lost, 0 doubled, 0 false states, 0 orphans.
+
+The edges are wrapped from outside (`crash_killing`). Each round prints, when it
+fails, the line that repeats it. How many rounds: AZJOBS_CRASH_ROUNDS.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+
+import pytest
+from crash_edges import _STRIDE, COMBINATIONS, EDGES, SIDES, Kill, kills_of, parse_kills
+from crash_round import Site
+from crash_truth import play
+
+ROUNDS = int(os.environ.get("AZJOBS_CRASH_ROUNDS") or 1000)
+KILLS = os.environ.get("AZJOBS_CRASH_KILLS", "")
+CHUNK = 20
+SHORT_CHUNK = 2
+#: The short form: kills that once found a fault, and some of every kind.
+SHORT = (
+    "warm parent/process.warm:WarmParent._use_spare/before/1",
+    "daemon/store.sqlite:SqliteStore._write/after/3",
+    "daemon/daemon.processes:ProcessRunner._end/after/1",
+    "warm parent/process.warm:WarmParent._started/before/1",
+    "daemon/azure.transport:_on_connected/after/2",
+    "keeper/keeper.birth:_take_places/before/1",
+    "warm parent/process.warm:ready/before/1",
+    "daemon/store.queries:query/before/40",
+    "caller/session.connection:Connection.send/after/2",
+    "daemon/daemon.job_requests:JobRequests.forget/after/1",
+    "keeper/keeper.requests:answer/after/20",
+    "job/process.journal:JournalWriter.write/after/2",
+    "client/session.connection:Connection.send/after/5",
+    "daemon/process.journal:create_journal/after/1",
+    "spare/process.warm:wait_for_job/after/1",
+    "daemon/daemon.server:Connection.send/before/6",
+    "job/process.command:_Shim.pump/before/1",
+    "daemon/azure.sender:Sender.send/before/5",
+    "daemon/daemon.records:JournalRecords.write/after/4",
+    "keeper/keeper.loop:Keeper._advance/before/9+daemon/store.sqlite:SqliteStore.commit/before/9",
+    "job/process.journal:JournalWriter.end/after/1",
+    "daemon/daemon.job_requests:JobRequests._on_remove/before/1",
+)
+
+
+@pytest.fixture(scope="session")
+def sites() -> Iterator[list[Site]]:
+    """The embedded clouds of this process: one, made when it is first needed."""
+    made: list[Site] = []
+    yield made
+    for site in made:
+        site.close()
+
+
+@pytest.fixture
+def site(sites: list[Site], tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """An embedded cloud that all rounds of this process share."""
+    if not sites:
+        sites.append(Site(tmp_path_factory.mktemp("crash")))
+    return sites[0]
+
+
+def check(site: Site, rounds: Iterable[tuple[str, tuple[Kill, ...]]]) -> None:
+    """Play each round; says of each that fails what is wrong, and how to repeat it."""
+    failed = []
+    for name, kills in rounds:
+        here = site.round(kills)
+        found = play(here)
+        if not found:
+            here.forget()
+        else:
+            line = f"make crash KILLS='{'+'.join(map(str, kills))}'"
+            failed += [f"{name} in {here.folder}; again: {line}", *(f"    {text}" for text in found)]
+    assert not failed, "\n".join(failed)
+
+
+def seeded(seeds: Iterable[int]) -> list[tuple[str, tuple[Kill, ...]]]:
+    """The rounds of some seeds."""
+    return [(f"seed {seed}", kills_of(seed)) for seed in seeds]
+
+
+def test_every_edge_is_passed(site: Site) -> None:
+    """A round in which nothing is killed ends as it should, and passes each edge: none is wrapped in vain."""
+    here = site.round((), is_census=True)
+    assert play(here) == []
+    assert set(EDGES) - here.passed() == set()
+
+
+def test_the_first_rounds_have_every_edge_on_both_sides() -> None:
+    """Each once, at its first passage, whatever the order."""
+    assert math.gcd(_STRIDE, len(COMBINATIONS)) == 1
+    first = [kills_of(seed) for seed in range(len(COMBINATIONS))]
+    assert {kill for kills in first for kill in kills} == {Kill(edge, side, 1) for edge in EDGES for side in SIDES}
+    later = kills_of(3 * len(COMBINATIONS))
+    assert parse_kills("+".join(map(str, later))) == later
+    assert len(later) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(0, len(SHORT), SHORT_CHUNK))
+def test_a_few_rounds_lose_and_double_nothing(site: Site, start: int) -> None:
+    """One process is killed at one edge: all that was acknowledged ends in its true state, once, nothing is left."""
+    check(site, [("a round", parse_kills(kills)) for kills in SHORT[start : start + SHORT_CHUNK]])
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("start", range(0, 1 if KILLS else ROUNDS, CHUNK))
+def test_rounds_lose_and_double_nothing(site: Site, start: int) -> None:
+    """The same at every edge on both sides, then at passages by chance, with two kills in every third round."""
+    if KILLS:
+        check(site, [("the round", parse_kills(KILLS))])
+    else:
+        check(site, seeded(range(start, min(start + CHUNK, ROUNDS))))
