@@ -32,6 +32,8 @@ class Callers:
         """This client waits for the job's value."""
         connection.attached.add(job.uuid)
         self._callers[job.uuid] = connection
+        if connection.is_gone:  # while its job was being taken: nobody will tell of that again
+            self._wait_for(job.uuid, connection)
 
     def detach(self, uuid: str, connection: Connection | None = None) -> None:
         """Nobody waits for the job's value any more."""
@@ -43,7 +45,7 @@ class Callers:
         """A job whose caller has gone shows itself, unless the caller comes back in a moment."""
         for uuid in connection.attached:
             if self._callers.get(uuid) is connection:
-                asyncio.get_running_loop().call_later(CALLER_GRACE_S, self._orphaned, uuid, connection)
+                self._wait_for(uuid, connection)
 
     def adopt(self, job: Job) -> None:
         """An attached job of the daemon before: its caller may come back for it.
@@ -64,6 +66,9 @@ class Callers:
             shown = replace(stored, id=self._ledger.give_id(uuid).id)
             self._runner.replace(shown)
             self._ledger.save(shown)
+
+    def _wait_for(self, uuid: str, connection: Connection) -> None:
+        asyncio.get_running_loop().call_later(CALLER_GRACE_S, self._orphaned, uuid, connection)
 
     def _orphaned(self, uuid: str, connection: Connection | None) -> None:
         if self._callers.get(uuid) is not connection:

@@ -67,6 +67,7 @@ class Connection:
         self._writer = writer
         self.attached: set[str] = set()
         self._held: set[asyncio.Future[Any]] = set()
+        self.is_gone = False
 
     def push(self, changed: Changed) -> None:
         """Send without waiting; a client that does not read is let go."""
@@ -85,6 +86,7 @@ class Connection:
 
     def gone(self) -> None:
         """The client has gone away: nobody waits any more."""
+        self.is_gone = True
         for task in self._held:
             task.cancel()
 
