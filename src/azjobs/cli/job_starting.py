@@ -29,6 +29,7 @@ class How(TypedDict, total=False):
         queue: The queue in which it waits for its turn; it waits for none when not given.
         throttle_limit: How many jobs of that queue run at once from now on; 5 until somebody says it.
         time_limit: After how many seconds it is stopped, and has failed.
+        output_cap_mb: How much of its output is kept, in MB; by the policy of the home when not given, inf for all.
     """
 
     name: str | None
@@ -40,6 +41,7 @@ class How(TypedDict, total=False):
     queue: str | None
     throttle_limit: int | None
     time_limit: float | None
+    output_cap_mb: float | None
 
 
 @spell_out

@@ -185,6 +185,10 @@ class HomeReadOnly(UserWarning):
     """The home cannot be written; jobs and sign-ins of this session are kept elsewhere."""
 
 
+class OutputIncomplete(UserWarning):
+    """A job wrote more than is kept of it, so what is read of its output is not all."""
+
+
 class ModeRepaired(UserWarning):
     """A file or folder of the home was open to other users, and was closed to them."""
 

@@ -132,7 +132,8 @@ class ProcessWork(msgspec.Struct, frozen=True, tag="process", omit_defaults=True
     submit (never stored itself). `yields`: the function gives its output piece by
     piece, so its value is a list. `azure`: its caller has the Azure SDK imported,
     so a warm parent that has it too is worth its memory. `key_sha256`: hash of the capability with which
-    the process asks the daemon for tokens. `pid` and `start_time` (ticks since
+    the process asks the daemon for tokens. `output_cap_bytes`: more output than that is not kept; None: there is no
+    limit. `pid` and `start_time` (ticks since
     boot) once it runs.
     """
 
@@ -147,6 +148,7 @@ class ProcessWork(msgspec.Struct, frozen=True, tag="process", omit_defaults=True
     yields: bool = False
     azure: bool = False
     key_sha256: str = ""
+    output_cap_bytes: int | None = None
     pid: int = 0
     start_time: int = 0
     boot_id: str = ""

@@ -25,6 +25,7 @@ RS = b"\x1e"
 LF = b"\n"
 CHUNK_SIZE_BYTES = 64 * 1024  # guess: large enough to be cheap, small enough to be one page of a reader
 _OVERHEAD = 10  # RS, eight hex digits, SP
+CAPPED = "OutputCapped"  # category of the warning that more output is not kept
 
 
 class Outcome(StrEnum):
@@ -246,12 +247,15 @@ def scan(data: bytes, base: int = 0) -> Scan:
 
 
 def last_record(data: bytes) -> Record | None:
-    """Return the last whole record of this tail of a journal; None when none is in it."""
+    """Return the last whole record of this tail of a journal; None when none is in it.
+
+    The warning that more output is not kept does not count: the daemon may write it after the job's own end.
+    """
     start = data.rfind(RS)
     while start >= 0:
         stop = data.find(LF, start)
         record = parse_record(data[start : stop + 1]) if stop >= 0 else None
-        if record is not None:
+        if record is not None and not (isinstance(record, Warning) and record.category == CAPPED):
             return record
         start = data.rfind(RS, 0, start)
     return None

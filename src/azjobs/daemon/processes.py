@@ -27,6 +27,7 @@ from azjobs.core.secret import SecureString
 from azjobs.core.states import Stopping
 from azjobs.daemon.background import Background
 from azjobs.daemon.job_environment import job_environment
+from azjobs.daemon.output_caps import OutputCaps
 from azjobs.daemon.recovery import NOT_BEGUN, end_of
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.vault import SecretsMissing, Vault
@@ -66,6 +67,7 @@ class ProcessRunner:
         self._background = Background()
         self._watched: dict[str, int] = {}
         self._restarted: set[str] = set()
+        self._caps = OutputCaps()
         self.identity_url = ""
 
     async def close(self) -> None:
@@ -76,6 +78,7 @@ class ProcessRunner:
             loop.remove_reader(fd)
             os.close(fd)
         self._watched.clear()
+        self._caps.close()
         await self._launcher.close()
 
     async def new_key(self, uuid: str) -> str:
@@ -100,6 +103,7 @@ class ProcessRunner:
         if begin is not None and not work.pid:  # it started, but the daemon died before it could record that
             event = ProcessStarted(self._runner.now(), begin.pid, begin.start_time, begin.boot_id)
             job = self._runner.apply(job.uuid, event) or job
+        self._hold_to_cap(job)
         pid = begin.pid if begin is not None else work.pid
         fd = open_exit_fd(pid) if pid else None
         if fd is None:
@@ -134,6 +138,7 @@ class ProcessRunner:
             fault = Fault("CannotStart", f"The job's process could not be started: {error}")
             self._runner.apply(job.uuid, ProcessEnded(self._runner.now(), "failed", fault))
             return
+        self._hold_to_cap(job)
         event = ProcessStarted(self._runner.now(), started.pid, started.start_time, boot_id())
         after = self._runner.apply(job.uuid, event)
         if after is not None and isinstance(after.state, Stopping):
@@ -172,6 +177,7 @@ class ProcessRunner:
             argv=[os.fsencode(word) for word in work.arguments],
             prepare="" if work.kind is ProcessKind.COMMAND else PREPARE,
             runtime=runtime,
+            output_cap_bytes=work.output_cap_bytes,
         )
         return StartProcess(
             job_id=job.uuid,
@@ -181,6 +187,12 @@ class ProcessRunner:
             azure=work.azure,
             preload=PRELOAD,
         )
+
+    def _hold_to_cap(self, job: Job) -> None:
+        work = job.work
+        assert isinstance(work, ProcessWork)
+        if work.output_cap_bytes is not None and work.kind is not ProcessKind.COMMAND:  # whose shim counts all of it
+            self._caps.add(self._layout.journal_file(job.uuid), work.output_cap_bytes)
 
     async def _key(self, job: Job, work: ProcessWork) -> str:
         """Return the job's capability; a new one if the keeper that held it is gone: nobody has had it yet."""
@@ -235,6 +247,7 @@ class ProcessRunner:
         if job is None:
             return
         journal = self._layout.journal_file(uuid)
+        self._caps.drop(journal)
         end = end_of(journal, self._runner.now(), exit_code)
         is_lost = end.fault is not None and end.fault.code in (START_LOST, NOT_BEGUN)
         if is_lost and uuid not in self._restarted and not isinstance(job.state, Stopping):

@@ -50,17 +50,17 @@ class JobStreams:
         warnings.showwarning = self._show_warning
         threading.excepthook = self._show_thread_error
 
-    def output(self, content: Content) -> None:
-        """One returned or yielded value."""
-        self.write(lambda: Output(self.writer.stamp(), content))
+    def output(self, content: Content, *, is_kept: bool = False) -> None:
+        """One returned or yielded value. `is_kept`, here and below: whatever the cap of the output says."""
+        self.write(lambda: Output(self.writer.stamp(), content), is_kept=is_kept)
 
-    def error(self, exception: BaseException) -> Fault:
+    def error(self, exception: BaseException, *, is_kept: bool = False) -> Fault:
         """Write an exception; return it as data."""
         name, message = type_name(exception), _message_of(exception)
         found = getattr(exception, "fault", None)
         fault = found if isinstance(found, Fault) else None
         text = format_traceback(exception)
-        self.write(lambda: Error(self.writer.stamp(), name, message, text, fault))
+        self.write(lambda: Error(self.writer.stamp(), name, message, text, fault), is_kept=is_kept)
         return fault or Fault(name, message)
 
     def error_text(self, text: str, *, type_: str = "", trace: str = "") -> None:
@@ -87,7 +87,7 @@ class JobStreams:
         """Write how far an activity is."""
         self.write(lambda: Progress(self.writer.stamp(), activity, status, percent, parent))
 
-    def write(self, make: Callable[[], Record]) -> None:
+    def write(self, make: Callable[[], Record], *, is_kept: bool = False) -> None:
         """Write one record after the unfinished lines that were printed before it.
 
         A forked child has no journal; what it says is shown as text, in the raw error output.
@@ -97,7 +97,7 @@ class JobStreams:
             return
         with self.lock:
             self.flush()
-            self.writer.write(make())
+            self.writer.write(make(), is_kept=is_kept)
 
     def flush(self, *, final: bool = False) -> None:
         """Write the unfinished lines; `final`: and an unfinished character, whose rest will not come."""

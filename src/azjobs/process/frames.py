@@ -90,6 +90,7 @@ class StartMessage(msgspec.Struct, frozen=True, kw_only=True):
     `argv` the words of a command, or a script file and its arguments.
     `prepare` names the hook, as "module:function", that is given `runtime` before
     the work begins (see `process.runtime`); `runtime` may hold secrets.
+    `output_cap_bytes`: more output than that is not kept.
     """
 
     journal: str
@@ -102,6 +103,7 @@ class StartMessage(msgspec.Struct, frozen=True, kw_only=True):
     argv: list[bytes] = []
     prepare: str = ""
     runtime: dict[str, Any] = {}
+    output_cap_bytes: int | None = None
 
     def __repr__(self) -> str:
         """Show nothing that may be secret."""

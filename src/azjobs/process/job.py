@@ -25,6 +25,7 @@ from typing import Any
 from azjobs.core.errors import Fault
 from azjobs.core.job import ProcessKind
 from azjobs.core.journal import Begin, End, Outcome
+from azjobs.process.cap import OutputCap
 from azjobs.process.capture import JobStreams
 from azjobs.process.clib import flush_c_output, name_process
 from azjobs.process.command import run_command
@@ -148,12 +149,14 @@ def run_job(request: StartRequest, fds: list[int]) -> None:
     streams = JobStreams(writer, request.kind)
     try:
         message = parse_start_message(body)
+        if message.output_cap_bytes is not None:
+            writer.cap_at(OutputCap(Path(message.journal), message.output_cap_bytes, os.fstat(journal_fd).st_size))
         if request.kind is ProcessKind.COMMAND:
             run_command(message, streams, prepare=lambda: _prepare(message), was_stopped=lambda: guard.is_requested)
         else:
             _run_python(message, streams, guard)
     except Exception as error:  # noqa: BLE001 - a fault of ours: it must be seen, and the job must end
-        streams.error(error)
+        streams.error(error, is_kept=True)
 
 
 def _run_python(message: StartMessage, streams: JobStreams, guard: StopGuard) -> None:
@@ -175,7 +178,7 @@ def _run_python(message: StartMessage, streams: JobStreams, guard: StopGuard) ->
     except KeyboardInterrupt:
         guard.is_requested = True
     except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is the job's error
-        ending.fail(streams.error(error))
+        ending.fail(streams.error(error, is_kept=True))
     streams.flush()
 
 
@@ -235,11 +238,13 @@ def _call(message: StartMessage, streams: JobStreams, runtime: JobRuntime) -> No
     values = ObjectWriter(Path(message.journal), runtime.persistent)
 
     def give(value: object) -> None:
-        streams.output(values.content_of(value))
+        content = values.content_if(value, streams.writer.has_room_beside)
+        if content is not None:
+            streams.output(content)
 
     result = _deliver(function(*args, **kwargs), give)
     if result is not None:
-        give(result)
+        streams.output(values.content_of(result), is_kept=True)
 
 
 def _deliver(result: Any, give: Callable[[object], None]) -> object:

@@ -2,7 +2,8 @@
 
 A job's files stand side by side and differ in their suffix: `.journal` (the
 records), `.out` and `.err` (what bypassed Python), `.objects` (values kept
-beside it), `.cursor` (how far it was received).
+beside it), `.cursor` (how far it was received), `.capped` (up to where the raw
+files count, once there is more output than is kept).
 
 Whoever writes holds an exclusive flock on the open journal. The lock belongs to
 the open file, so it travels with the descriptor from the daemon to the job, and
@@ -19,6 +20,7 @@ import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from azjobs.core.journal import Begin, End, Gap, Record, Stamp, format_record, last_record, scan
 from azjobs.process.identity import boot_id, has_ended, pid_namespace
@@ -28,7 +30,8 @@ OUT_SUFFIX = ".out"
 ERR_SUFFIX = ".err"
 OBJECTS_SUFFIX = ".objects"
 CURSOR_SUFFIX = ".cursor"
-SUFFIXES = (JOURNAL_SUFFIX, OUT_SUFFIX, ERR_SUFFIX, OBJECTS_SUFFIX, CURSOR_SUFFIX)
+CAPPED_SUFFIX = ".capped"
+SUFFIXES = (JOURNAL_SUFFIX, OUT_SUFFIX, ERR_SUFFIX, OBJECTS_SUFFIX, CURSOR_SUFFIX, CAPPED_SUFFIX)
 
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _HEAD_BYTES = 512  # the first record has about 140
@@ -146,12 +149,29 @@ def remove_drafts(folder: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
+class Cap(Protocol):
+    """Decides what of a job's output is kept: see `process.cap`."""
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether nothing more is kept, but for errors."""
+
+    def admits(self, record: Record, size_bytes: int) -> bool:
+        """Whether a record is kept."""
+
+    def admits_beside(self, stamp: Stamp, size_bytes: int) -> bool:
+        """Whether so much is kept beside the journal."""
+
+    def reach(self, stamp: Stamp) -> Record | None:
+        """Keep nothing more from now on; returns what is to be said of it."""
+
+
 class JournalWriter:
     """Appends records to a journal whose lock it holds; each record by one write.
 
     It may be used from several threads. In a child forked from this process it
     is closed: the lock must not outlive the job, nor a child write in its name.
-    A full disk makes it wait, and the journal says so; nothing is dropped.
+    A full disk makes it wait, and the journal says so; nothing is dropped, unless there is a cap.
     """
 
     def __init__(
@@ -166,6 +186,7 @@ class JournalWriter:
         self._raw_fds = raw_fds
         self._clock = clock
         self._wait = wait
+        self._cap: Cap | None = None
         _writers.add(self)
 
     @property
@@ -180,21 +201,43 @@ class JournalWriter:
         out, err = self._raw_fds
         return Stamp(self._clock(), os.fstat(out).st_size, os.fstat(err).st_size)
 
-    def write(self, record: Record) -> None:
-        """Append one record; without effect when the writer is closed."""
-        fd = self._fd
+    def cap_at(self, cap: Cap) -> None:
+        """Let a cap decide, from now on, what is kept."""
+        self._cap = cap
+
+    def write(self, record: Record, *, is_kept: bool = False) -> None:
+        """Append one record; without effect when the writer is closed. `is_kept`: whatever the cap says."""
+        fd, cap = self._fd, self._cap
         if fd < 0:
             return
+        if cap is not None and not is_kept and cap.is_reached and not cap.admits(record, 0):
+            return  # without formatting it: a job may write much for nothing
         frame = format_record(record)
+        if cap is not None and not is_kept and not cap.admits(record, len(frame)):
+            self._say_capped(cap, record.stamp)
+            return
         if self._try_write(fd, frame):
             return
         waited_s = self._write_when_possible(fd, frame)
         self._write_when_possible(fd, format_record(Gap(self.stamp(), waited_s, "no space left on the disk")))
 
+    def has_room_beside(self, size_bytes: int) -> bool:
+        """Whether so much may be kept beside the journal; if so it counts as kept."""
+        cap = self._cap
+        if cap is None or cap.admits_beside(stamp := self.stamp(), size_bytes):
+            return True
+        self._say_capped(cap, stamp)
+        return False
+
     def end(self, record: End) -> None:
         """Append the final record; nothing is written after it. The lock is held until the process ends."""
-        self.write(record)
+        self.write(record, is_kept=True)
         self._fd = -1
+
+    def _say_capped(self, cap: Cap, stamp: Stamp) -> None:
+        notice = cap.reach(stamp)
+        if notice is not None:
+            self.write(notice, is_kept=True)
 
     def _write_when_possible(self, fd: int, frame: bytes) -> float:
         waited_s, delay_s = 0.0, _FIRST_RETRY_S

@@ -27,6 +27,7 @@ from azjobs.core.journal import (
     is_content,
     scan,
 )
+from azjobs.process.cap import load_frozen
 from azjobs.process.cursor import Position, hold_cursor, load_position
 from azjobs.process.journal import CURSOR_SUFFIX, ERR_SUFFIX, OUT_SUFFIX, companion, is_complete, is_of_here, load_begin
 from azjobs.process.pieces import chunk_of, line_of, whole_sequences
@@ -75,6 +76,7 @@ class JournalReader:
         out_size, err_size = self._out.size(), self._err.size()
         written_at = max(self._out.written_at(), self._err.written_at())
         size = os.fstat(self._fd).st_size
+        self._hold_to_cap()
         window = self._window_bytes
         while (limit := min(window, size - self.position.journal)) > 0:
             data = os.pread(self._fd, limit, self.position.journal)
@@ -90,6 +92,12 @@ class JournalReader:
                 window *= 2
             self.position = self.position._replace(journal=consumed)
         yield from self._raw_until(Stamp(written_at, out_size, err_size), only_lines=not final)
+
+    def _hold_to_cap(self) -> None:
+        """Beyond the frozen lengths raw text does not count, though it is there for a moment."""
+        frozen = load_frozen(self._path)
+        if frozen is not None:
+            self._out.end, self._err.end = frozen
 
     def batches(self, *, final: bool = False) -> Iterator[list[Entry]]:
         """Read as `read`, so much at once as a receiver may hold; the job's final record is the last of its batch."""
@@ -147,6 +155,7 @@ class _RawFile:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             self._fd = -1
+        self.end: int | None = None
 
     def size(self) -> int:
         return os.fstat(self._fd).st_size if self._fd >= 0 else 0
@@ -156,6 +165,7 @@ class _RawFile:
 
     def read(self, start: int, end: int, *, only_lines: bool) -> bytes:
         """Return a piece from `start`, at most up to `end`: whole lines where there is a newline."""
+        end = end if self.end is None else min(end, self.end)
         if self._fd < 0 or start >= end:
             return b""
         piece = os.pread(self._fd, min(end - start, CHUNK_SIZE_BYTES), start)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,20 @@ class ObjectWriter:
         Raises:
             CannotKeep: it can neither be written as JSON nor be pickled.
         """
+        content = self.content_if(value, lambda _: True)
+        assert content is not None, "there is room"
+        return content
+
+    def content_if(self, value: object, has_room: Callable[[int], bool]) -> Content | None:
+        """Keep a value, unless it is to be kept beside the journal and there is no room for it; raises as above."""
         if _is_exact(value):
             body = msgspec.json.encode(value)
             if len(body) <= CHUNK_SIZE_BYTES:
                 return JsonValue(value)
-            return self._store(body, ObjectFormat.JSON, value)
-        return self._store(dump_value(value, self._persistent), ObjectFormat.PICKLE, value)
+            form = ObjectFormat.JSON
+        else:
+            body, form = dump_value(value, self._persistent), ObjectFormat.PICKLE
+        return self._store(body, form, value) if has_room(len(body)) else None
 
     def _store(self, body: bytes, kind: ObjectFormat, value: object) -> StoredObject:
         with self._lock:

@@ -21,6 +21,7 @@ from azjobs.core.job import ProcessKind, ProcessWork, Queue
 from azjobs.core.labels import check_labels
 from azjobs.core.spelling import spell_out
 from azjobs.core.wire import Accepted, Submit
+from azjobs.process.cap import cap_bytes_of
 from azjobs.process.interpreter import interpreter_key
 from azjobs.session.autosave import is_autosave_on
 from azjobs.session.baggage import Baggage
@@ -53,6 +54,8 @@ class Starting(TypedDict, total=False):
         queue: the queue in which it waits for its turn; it waits for none when not given.
         throttle_limit: how many jobs of that queue run at once from now on; 5 until somebody says it.
         time_limit: after how many seconds it is stopped, and has failed.
+        output_cap_mb: how much of its output is kept, in MB (1 000 000 bytes); by the home's policy when not given,
+            inf for all. What comes after that is dropped, and a warning of the job says so.
     """
 
     name: str | None
@@ -64,6 +67,7 @@ class Starting(TypedDict, total=False):
     queue: str | None
     throttle_limit: int | None
     time_limit: float | None
+    output_cap_mb: float | None
 
 
 class _Terms(NamedTuple):
@@ -75,6 +79,7 @@ class _Terms(NamedTuple):
     labels: dict[str, str]
     queue: Queue | None
     time_limit_s: float | None
+    output_cap_bytes: int | None
 
 
 @overload
@@ -161,6 +166,7 @@ def _terms(here: Local, how: Starting) -> _Terms:
         check_labels(how.get("labels") or {}),
         queue_of(how.get("queue"), how.get("throttle_limit")),
         check_time_limit(how.get("time_limit")),
+        cap_bytes_of(how.get("output_cap_mb")),
     )
 
 
@@ -209,7 +215,7 @@ def _function(
     baggage = Baggage(terms.own)
     payload = dump(function, args, kwargs, persistent=baggage.name_of)
     azure = "azure.core" in sys.modules
-    work = _work(ProcessKind.FUNCTION, terms.folder, yields=_does_yield(function), azure=azure, secrets=baggage.asks)
+    work = _work(ProcessKind.FUNCTION, terms, yields=_does_yield(function), azure=azure, secrets=baggage.asks)
     row = _row(here, getattr(function, "__qualname__", repr(function)), work, baggage.grants, terms)
     return Submit(
         0,
@@ -226,7 +232,7 @@ def _program(here: Local, kind: ProcessKind, words: tuple[str, ...], terms: _Ter
     import shlex  # noqa: PLC0415 - functions need none
 
     own = terms.own
-    work = _work(kind, terms.folder, arguments=words)
+    work = _work(kind, terms, arguments=words)
     row = _row(here, shlex.join(words), work, [own] if own is not None else [], terms)
     environment = sendable_environment()
     if kind is ProcessKind.COMMAND:  # azjobs typed inside it acts where the job does
@@ -252,8 +258,9 @@ def _row(here: Local, command: str, work: ProcessWork, grants: Sequence[ContextV
     )
 
 
-def _work(kind: ProcessKind, folder: str, **more: Any) -> ProcessWork:
-    return ProcessWork(kind, folder, _umask(), msgspec.to_builtins(interpreter_key()), **more)
+def _work(kind: ProcessKind, terms: _Terms, **more: Any) -> ProcessWork:
+    interpreter = msgspec.to_builtins(interpreter_key())
+    return ProcessWork(kind, terms.folder, _umask(), interpreter, output_cap_bytes=terms.output_cap_bytes, **more)
 
 
 def _does_yield(function: Callable[..., Any]) -> bool:

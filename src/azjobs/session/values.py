@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from azjobs.core.errors import AzJobsError, Fault, HomeUnusable, JobFailed, JobNotFound, JobStopped, format_fault
+from azjobs.core.errors import (
+    AzJobsError,
+    Fault,
+    HomeUnusable,
+    JobFailed,
+    JobNotFound,
+    JobStopped,
+    OutputIncomplete,
+    format_fault,
+)
 from azjobs.core.job import PlanWork, ProcessKind, ProcessWork
 from azjobs.core.journal import Content, DataChunk, JsonValue, ObjectFormat, Output, StoredObject, TextChunk
 from azjobs.core.states import JobState
+from azjobs.process.cap import load_frozen
 from azjobs.process.journal import load_end
 from azjobs.process.objects import load_object
 from azjobs.process.reader import JournalReader
@@ -81,16 +92,24 @@ def _value(view: JobView, *, is_shaped: bool) -> Any:
     found = contents(view)
     work = view.row.work
     if isinstance(work, ProcessWork) and work.kind is not ProcessKind.FUNCTION:
+        _tell_if_capped(view)
         return _joined(found)
     values = [open_value(view, content, is_shaped=is_shaped) for content in found]
     unopened = next((value for value in values if isinstance(value, Unopened)), None)
     if unopened is not None:
         raise AzJobsError(f"The value of {view.name} cannot be opened here: {unopened.reason} It is {unopened.text}")
     if isinstance(work, ProcessWork) and work.yields:
+        _tell_if_capped(view)
         return values
     if not values and isinstance(work, PlanWork):
         raise JobNotFound(f"The output of {view.name} is gone.")
     return values[0] if len(values) == 1 else (values or None)
+
+
+def _tell_if_capped(view: JobView) -> None:
+    if load_frozen(view.journal) is not None:
+        text = f"The output of {view.name} has reached its cap: this value is not all of it."
+        warnings.warn(OutputIncomplete(text), stacklevel=4)
 
 
 def _joined(found: list[Content]) -> str | bytes:
