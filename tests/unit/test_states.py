@@ -85,3 +85,12 @@ def test_state_without_its_data_cannot_be_read(text: str):
     """An end without a time, a failure without a reason, an unknown state are refused."""
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(text, type=State)
+
+
+@pytest.mark.parametrize("state", [Completed(5.0, 2.0), Failed(5.0, 2.0, Fault("E", "Because.")), Stopped(5.0, 2.0)])
+def test_no_job_ends_before_it_begins(state: State):
+    """A clock that was set back while a job ran gives it no time at all, when it is made and when it is read."""
+    assert ended_at_of(state) == started_at_of(state) == 5.0
+    stored = msgspec.json.encode(state).replace(b'"ended_at":5.0', b'"ended_at":2.0')
+    assert msgspec.json.decode(stored, type=State) == state
+    assert b'"ended_at":2.0' in stored

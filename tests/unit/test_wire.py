@@ -55,7 +55,7 @@ REPLIES: list[wire.Reply] = [
     wire.Token(5, SecureString(CANARY), 1_900_000_000),
     wire.CredentialNames(6, {"admin": "vmadmin"}),
     wire.Pruned(6, (1, 2)),
-    wire.DaemonStatus(7, 42, "1.0", 3, 1.0, ("1 a",), ("2 b",)),
+    wire.DaemonStatus(7, 42, "1.0", 3, 1.0, ("1 a",), ("2 b",), ("The disk is full.",)),
     wire.Refusal(8, "JobNotFound", "No job 9.", Fault("E", "")),
     wire.Changed("u", 1, Failed(1.0, 2.0, Fault("E", "Because.", left=("x",))), percent=50.0),
 ]

@@ -89,6 +89,7 @@ def status_json(found: DaemonStatus | None) -> dict[str, Any]:
         "startTime": time_json(found.started_at),
         "goingOn": list(found.going_on),
         "waiting": list(found.waiting),
+        "troubles": list(found.troubles),
     }
 
 
@@ -104,6 +105,7 @@ def status_text(found: DaemonStatus | None) -> str:
         lines.append(f"Done by the daemon: {', '.join(found.waiting)}.")
     if not (found.going_on or found.waiting):
         lines.append("No job is unfinished.")
+    lines += found.troubles
     return "\n".join(lines) + "\n"
 
 

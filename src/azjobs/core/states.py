@@ -79,26 +79,30 @@ class Stopping(msgspec.Struct, frozen=True, tag="Stopping", omit_defaults=True):
     fault: Fault | None = None
 
 
-class Completed(msgspec.Struct, frozen=True, tag="Completed"):
+class _Over(msgspec.Struct, frozen=True):
+    """From when to when. A clock that was set back in between makes no end before its beginning."""
+
+    started_at: float
+    ended_at: float
+
+    def __post_init__(self) -> None:
+        if self.ended_at < self.started_at:
+            msgspec.structs.force_setattr(self, "ended_at", self.started_at)
+
+
+class Completed(_Over, frozen=True, tag="Completed"):
     """Ended well."""
 
-    started_at: float
-    ended_at: float
 
-
-class Failed(msgspec.Struct, frozen=True, tag="Failed"):
+class Failed(_Over, frozen=True, tag="Failed"):
     """Ended with a reason."""
 
-    started_at: float
-    ended_at: float
     fault: Fault
 
 
-class Stopped(msgspec.Struct, frozen=True, tag="Stopped", omit_defaults=True):
+class Stopped(_Over, frozen=True, tag="Stopped", omit_defaults=True):
     """Ended because it was asked to. `remote_state`: what the operation in Azure was last seen doing."""
 
-    started_at: float
-    ended_at: float
     remote_state: str = ""
 
 

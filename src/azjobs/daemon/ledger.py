@@ -37,9 +37,15 @@ class Ledger:
         self._dirty: dict[str, Job] = {}
         self._after_commit: list[Callable[[], None]] = []
         self._is_due = False
+        self._is_full = False
         self._changes = 0
         self._synced = 0
         self._flush: asyncio.Task[None] | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the disk is full, so that what happened lately is not recorded yet."""
+        return self._is_full
 
     def add(self, job: Job, payload: bytes, *, is_attached: bool) -> Job:
         """Take a new job in this tick's transaction; returns it with its id, or the stored one of the same uuid."""
@@ -98,19 +104,28 @@ class Ledger:
         try:
             self._store.commit()
         except StoreFull as error:
-            log.error("%s", error)  # noqa: TRY400 - no news in a traceback
-            asyncio.get_running_loop().call_later(FULL_RETRY_S, self._commit_quietly)
-            self._is_due = True
+            if not self._is_full:  # else that was said, and it is being tried again
+                log.error("%s", error)  # noqa: TRY400 - no news in a traceback
+                asyncio.get_running_loop().call_later(FULL_RETRY_S, self._commit_again)
+            self._is_due = self._is_full = True
             raise
         except (Fenced, HomeUnusable) as error:
             self._on_broken(error)
             raise
+        if self._is_full:
+            log.info("There is room on the disk again: everything is recorded.")
+            self._is_full = False
         changed, self._dirty = list(self._dirty.values()), {}
         callbacks, self._after_commit = self._after_commit, []
         for job in changed:
             self._on_commit(job)
         for callback in callbacks:
             callback()
+
+    def _commit_again(self) -> None:
+        self._commit_quietly()
+        if self._is_full:
+            asyncio.get_running_loop().call_later(FULL_RETRY_S, self._commit_again)
 
     async def _sync(self) -> None:
         covered = self._changes

@@ -6,8 +6,6 @@ under way, and each writes a handful of records in its life.
 
 from __future__ import annotations
 
-import errno
-import logging
 import os
 import time
 from pathlib import Path
@@ -17,9 +15,7 @@ from azjobs.core.job import Job
 from azjobs.core.journal import End, Error, JsonValue, Outcome, Output, Progress, Record, Stamp, format_record
 from azjobs.core.layout import Layout
 from azjobs.core.states import Completed, Failed, is_finished
-from azjobs.process.journal import load_end
-
-log = logging.getLogger(__name__)
+from azjobs.process.journal import FULL, load_end
 
 
 class JournalRecords:
@@ -28,29 +24,36 @@ class JournalRecords:
     def __init__(self, layout: Layout[Path]) -> None:
         self._layout = layout
 
-    def write(self, job: Job, effect: WriteOutput | WriteError | WriteProgress) -> None:
-        """Append one record, and the final one after a result or an error that ends the job.
+    def write(self, job: Job, effect: WriteOutput | WriteError | WriteProgress) -> bool:
+        """Append one record, and the final one after a result or an error that ends the job; False for a full disk.
 
         A daemon that was killed after it wrote the end and before that was
         recorded is followed by one that comes to the same end: it is written once.
         """
         journal = self._layout.journal_file(job.uuid)
         if is_finished(job.state) and load_end(journal) is not None:
-            return
+            return True
         stamp = Stamp(time.time())
         records = [_record(stamp, effect), *([_end(stamp, job)] if is_finished(job.state) else [])]
         frames = b"".join(map(format_record, records))  # by one write: the value without its end would come again
+        return _append(journal, frames)
+
+
+def _append(journal: Path, frames: bytes) -> bool:
+    """Append to a journal, all or nothing; False when the disk has no room for it."""
+    try:
         fd = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            is_whole = os.write(fd, frames) == len(frames)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            is_whole = False
+            size = os.fstat(fd).st_size
+            if os.write(fd, frames) == len(frames):
+                return True
+            os.ftruncate(fd, size)
         finally:
             os.close(fd)
-        if not is_whole:
-            log.error("The disk is full: a record of job %s is lost.", job.id or job.uuid)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+    return False
 
 
 def _record(stamp: Stamp, effect: WriteOutput | WriteError | WriteProgress) -> Record:

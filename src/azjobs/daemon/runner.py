@@ -6,6 +6,8 @@ hands each effect to whoever performs it.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -31,7 +33,9 @@ from azjobs.core.job import Job, PlanWork
 from azjobs.core.machine import step
 from azjobs.core.progress import under_way
 from azjobs.core.states import NotStarted, is_finished
-from azjobs.daemon.ledger import Ledger
+from azjobs.daemon.ledger import FULL_RETRY_S, Ledger
+
+log = logging.getLogger(__name__)
 
 
 class Requests(Protocol):
@@ -61,8 +65,8 @@ class Processes(Protocol):
 class Records(Protocol):
     """Writes what an Azure job has to say into its journal."""
 
-    def write(self, job: Job, effect: WriteOutput | WriteError | WriteProgress) -> None:
-        """Append one record."""
+    def write(self, job: Job, effect: WriteOutput | WriteError | WriteProgress) -> bool:
+        """Append one record; False when the disk has no room for it, and then nothing of it is there."""
         ...
 
 
@@ -73,6 +77,7 @@ class Runner:
         self._ledger = ledger
         self._jobs: dict[str, Job] = {}
         self._children: dict[str, dict[str, None]] = {}  # of a batch, those that are unfinished, in their order
+        self._unwritten: dict[str, Event] = {}
         self.now = now
         self.requests: Requests
         self.processes: Processes
@@ -98,12 +103,18 @@ class Runner:
 
     def drop(self, uuid: str) -> None:
         """Let go of a job that has ended or is removed."""
+        self._unwritten.pop(uuid, None)
         job = self._jobs.pop(uuid, None)
         if job is not None and job.parent:
             siblings = self._children.get(job.parent, {})
             siblings.pop(uuid, None)
             if not siblings:
                 self._children.pop(job.parent, None)
+
+    @property
+    def unwritten(self) -> list[Job]:
+        """The jobs that have come to their end, which the full disk cannot take yet."""
+        return [self._jobs[uuid] for uuid in self._unwritten]
 
     def children(self, uuid: str) -> list[Job]:
         """Return the unfinished children of a batch, in the order of its targets."""
@@ -119,6 +130,7 @@ class Runner:
         """Carry an event through the machine; returns the job as it is now, None for one that is not unfinished.
 
         Effects are performed at once, or are added to `later` for whoever wants to `perform` them then.
+        An end whose result cannot be written is no end yet: the event comes again when there is room on the disk.
         """
         job = self._jobs.get(uuid)
         if job is None:
@@ -126,10 +138,10 @@ class Runner:
         if isinstance(event, StopAsked | TimedOut):
             event = replace(event, recalled=self.requests.recall(uuid))
         after, effects = step(job, event)
+        if not self._write(after, effects):
+            self._hold(job, event)
+            return job
         self._jobs[uuid] = after
-        for effect in effects:
-            if isinstance(effect, WriteOutput | WriteError | WriteProgress):
-                self.records.write(after, effect)
         if after != job:  # a poll that tells nothing new is not worth a write
             self._ledger.save(after)
         if is_finished(after.state):
@@ -143,6 +155,24 @@ class Runner:
         else:
             later += effects
         return after
+
+    def _write(self, job: Job, effects: list[Effect]) -> bool:
+        """Write what the job has to say; False when it has to wait. Progress does not: the store has the newest."""
+        said = [effect for effect in effects if isinstance(effect, WriteOutput | WriteError | WriteProgress)]
+        return all(self.records.write(job, effect) or isinstance(effect, WriteProgress) for effect in said)
+
+    def _hold(self, job: Job, event: Event) -> None:
+        if job.uuid not in self._unwritten:
+            log.error("The disk is full: the end of job %s is recorded when there is room.", job.id or job.uuid)
+        if not self._unwritten:
+            asyncio.get_running_loop().call_later(FULL_RETRY_S, self._write_again)
+        self._unwritten[job.uuid] = event
+
+    def _write_again(self) -> None:
+        for uuid, event in list(self._unwritten.items()):
+            self.apply(uuid, event)
+        if self._unwritten:
+            asyncio.get_running_loop().call_later(FULL_RETRY_S, self._write_again)
 
     def perform(self, uuid: str, effects: list[Effect], job: Job | None = None) -> None:
         """Hand each effect to whoever performs it, unless the job has ended or gone in the meantime."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from azjobs.core import wire
 from azjobs.core.job import ProcessWork
@@ -25,6 +25,7 @@ class Service:
 
     def __init__(self, parts: Parts, *, version: str, leave: Callable[[], None]) -> None:
         self._store = parts.store
+        self._ledger = parts.ledger
         self._runner = parts.runner
         self._rights = parts.rights
         self._followers = parts.followers
@@ -62,6 +63,7 @@ class Service:
             started_at=self._started_at,
             going_on=going_on,
             waiting=waiting,
+            troubles=tuple(self._troubles()),
         )
 
     async def _on_shutdown(self, _connection: Connection, message: wire.Shutdown) -> wire.Reply:
@@ -69,6 +71,13 @@ class Service:
         reply = await self._on_status(_connection, wire.Status(message.seq))
         asyncio.get_running_loop().call_soon(self._leave)
         return reply
+
+    def _troubles(self) -> Iterator[str]:
+        if self._ledger.is_full:
+            yield "The disk is full: what happened lately is recorded when there is room. Free some space."
+        unwritten = [job.shown_name for job in self._runner.unwritten]
+        if unwritten:
+            yield f"The disk is full: the ends of {', '.join(unwritten)} are recorded when there is room."
 
     def _unfinished(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Names of the unfinished jobs: those that go on without a daemon, and those that wait for one."""

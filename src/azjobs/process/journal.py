@@ -36,7 +36,7 @@ SUFFIXES = (JOURNAL_SUFFIX, OUT_SUFFIX, ERR_SUFFIX, OBJECTS_SUFFIX, CURSOR_SUFFI
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 _HEAD_BYTES = 512  # the first record has about 140
 _TAIL_BYTES = 16 * 1024  # guess: a final record is far shorter; doubled while none is found
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.02, 1.0  # guesses: a freed ballast is noticed soon, a full disk costs nothing
 
 
@@ -253,7 +253,7 @@ class JournalWriter:
         try:
             return os.write(fd, frame) == len(frame)
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 return False
             raise
 

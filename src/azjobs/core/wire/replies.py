@@ -88,7 +88,10 @@ class Pruned(msgspec.Struct, tag=True, frozen=True):
 
 
 class DaemonStatus(msgspec.Struct, tag=True, frozen=True):
-    """How the daemon is. `waiting` and `going_on`: the unfinished jobs by what a stop means to them."""
+    """How the daemon is. `waiting` and `going_on`: the unfinished jobs by what a stop means to them.
+
+    `troubles`: a sentence about each thing that it cannot record, or has lost.
+    """
 
     seq: int
     pid: int
@@ -97,6 +100,7 @@ class DaemonStatus(msgspec.Struct, tag=True, frozen=True):
     started_at: float
     going_on: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
 
 
 class Refusal(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):

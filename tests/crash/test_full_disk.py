@@ -1,0 +1,144 @@
+"""A disk that is full: jobs go on, the daemon says what it cannot record, and nothing that happened is lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from azjobs.core.job import Job
+from azjobs.core.states import JobState
+from azjobs.store.reader import read_job
+from terminal import Home, Shell, wait_until
+
+PASSWORD = "Pa55-word-long"
+
+
+def job_of(home: Home) -> Job:
+    """The first job as it is recorded."""
+    job = read_job(home.folder / "store.db", id=1)
+    assert job is not None
+    return job
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("word", ["", "_main.daemon"], ids=["the same daemon", "the next daemon"])
+def test_a_result_that_finds_no_room_is_kept_until_it_does(home: Home, signed_in: Shell, word: str) -> None:
+    """Its job has not ended before; the daemon tells why, and if it is killed the next one has the result too."""
+    home.cloud.retry_after(0)
+    home.cloud.time("at-once", kinds={"vm-create": {"mode": "held"}})
+    line = "azjobs credential get --name admin --username vmadmin --password-stdin"
+    assert signed_in(line, stdin=f"{PASSWORD}\n").code == 0
+    assert signed_in("azjobs vm new --name MyVm --credential admin --as-job -q").out == "1\n"
+    wait_until(lambda: signed_in("azjobs vm get --name MyVm").code == 0, what="the machine is being made")
+    journal = home.folder / "journals" / f"{job_of(home).uuid}.journal"
+    kept = journal.rename(journal.with_suffix(".kept"))
+    journal.symlink_to("/dev/full")
+    home.cloud.finish()
+    told = "The disk is full: the ends of New-AzVM MyVm are recorded when there is room."
+    wait_until(lambda: told in signed_in("azjobs daemon status --output table").out)
+    assert job_of(home).state_name is JobState.RUNNING
+    if word:
+        home.kill(word)
+    journal.unlink()
+    kept.rename(journal)
+    assert signed_in("azjobs job wait 1 --timeout 30").code == 0
+    assert job_of(home).state_name is JobState.COMPLETED
+    assert signed_in("azjobs job result 1").json["name"] == "MyVm"
+    assert len(signed_in("azjobs job receive 1").out.splitlines()) == 1
+    assert signed_in("azjobs daemon status --output json").json["troubles"] == []
+
+
+IN_NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
+
+SCENARIO = """
+import os, pathlib, subprocess, sys, time
+import azjobs as az
+from azjobs.core.wire import DaemonStatus, Status
+from azjobs.session.local import local
+from azjobs.store.reader import read_jobs
+
+home = pathlib.Path(os.environ["AZJOBS_HOME"])
+go = home.parent / "go"
+
+def until(what):
+    deadline_at = time.monotonic() + 30
+    while not (value := what()):
+        assert time.monotonic() < deadline_at, what
+        time.sleep(0.01)
+    return value
+
+def work(path):
+    import pathlib, time
+    while not pathlib.Path(path).exists():
+        time.sleep(0.01)
+    return "x" * 50_000
+
+def states():
+    return [job.state_name.value for job in read_jobs(home / "store.db")]
+
+def troubles():
+    return local().client.ask(Status(0), DaemonStatus).troubles
+
+jobs = [az.start_job(work, argument_list=[str(go)]) for _ in range(3)]
+until(lambda: states() == ["Running"] * 3)
+filler = home / "filler"
+with open(filler, "wb", buffering=0) as file:
+    for size in (65536, 1):
+        try:
+            while file.write(b"x" * size) == size:
+                pass
+        except OSError:
+            pass
+refused = []
+while not refused:
+    try:
+        az.start_job(print, argument_list=["x" * 100_000])
+    except az.StoreFull as error:
+        refused.append(str(error))
+print(refused[0])
+print(*troubles())
+go.touch()
+time.sleep(1.5)  # the jobs end meanwhile, or would: each has more to say than there is room for
+assert "Completed" not in states()[:3], states()
+filler.unlink()
+print([len(job.result(30)) for job in jobs])
+until(lambda: states()[:3] == ["Completed"] * 3)
+until(lambda: not troubles())
+print(az.start_job(len, argument_list=["four"]).result(30))
+"""
+
+
+def has_namespaces() -> bool:
+    """Whether this system lets its users mount a file system of their own."""
+    try:
+        return subprocess.run([*IN_NAMESPACE, "true"], capture_output=True, timeout=10, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_namespaces(), reason="needs user namespaces")
+def test_jobs_go_on_while_the_disk_of_their_home_is_full(tmp_path: Path) -> None:
+    """On a file system of 3 MB: new jobs are refused in a sentence, those under way end when there is room again."""
+    script = tmp_path / "scenario.py"
+    script.write_text(textwrap.dedent(SCENARIO))
+    home = tmp_path / "small" / "home"
+    home.parent.mkdir()
+    program = f"{sys.executable} -W error {script}"
+    words = f"mount -t tmpfs -o size=3m none {home.parent} && mkdir -m 700 {home} && exec {program}"
+    environment = {"AZJOBS_HOME": str(home), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [*IN_NAMESPACE, "sh", "-c", words], env=environment, capture_output=True, text=True, timeout=55, check=False
+    )
+    assert done.returncode == 0, done
+    refused, trouble, lengths, value = done.stdout.splitlines()
+    assert (
+        refused
+        == f"The disk of {home}/store.db is full: nothing more can be recorded. Free some space; nothing was lost."
+    )
+    assert trouble.startswith("The disk is full: what happened lately is recorded when there is room.")
+    assert (lengths, value) == ("[50000, 50000, 50000]", "4")
