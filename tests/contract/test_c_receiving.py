@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 
 import pytest
@@ -241,6 +242,83 @@ def test_c9_cancel_says_when_azure_offers_none(admin: Shell, home: Home) -> None
     assert (stopped.code, stopped.err) == (0, f"Stopped watching: {said}\n")
     job = admin("azjobs job get 1 --output json").json
     assert (job["state"], job["remoteState"]) == ("Stopped", "Running")
+
+
+def deployment(home: Home, group: str = "g") -> str:
+    """Return the path of a deployment with its api-version, and put the body of one into deployment.json."""
+    template = {"$schema": "https://example.com/t#", "contentVersion": "1.0.0.0", "resources": []}
+    body = {"properties": {"mode": "Incremental", "template": template}}
+    (home.folder / "deployment.json").write_text(json.dumps(body))
+    place = f"/subscriptions/{home.endpoint['subscription_id']}/resourceGroups/{group}"
+    return f"{place}/providers/Microsoft.Resources/deployments/d?api-version=2024-11-01"
+
+
+def test_c9_cancel_asks_azure_and_waits_for_what_it_says(signed_in: Shell, home: Home) -> None:
+    """C9, shell: a deployment is Canceled in Azure, and so the job is Stopped; nothing is left to resume."""
+    path, payload = deployment(home), home.folder / "deployment.json"
+    assert signed_in("azjobs resource-group new g --location eastus").code == 0
+    home.cloud.time("held")
+    assert signed_in(f"azjobs rest PUT '{path}' --payload @{payload} --as-job -q").out == "1\n"
+    wait_until(
+        lambda: signed_in("azjobs job get 1 --output json").json["remoteState"] == "Running", what="it is watched"
+    )
+    stopped = signed_in("azjobs job stop 1 --cancel")
+    assert stopped == (0, "", "Azure cancelled it (deployments/d). What it had made by then stays.\n")
+    job = signed_in("azjobs job get 1 --output json").json
+    assert (job["state"], job["remoteState"]) == ("Stopped", "Canceled")
+    assert [one["status"] for one in home.cloud.operations()] == ["Canceled"]
+    resumed = signed_in("azjobs job resume 1")
+    assert (resumed.code, resumed.err) == (1, f"Job 1 has nothing left to watch: {stopped.err}")
+
+
+def test_c9_a_cancel_that_azure_refuses_is_said_and_the_job_goes_on(signed_in: Shell, home: Home) -> None:
+    """C9, shell: refused by the service's code; the job is Stopping, and ends as the operation does."""
+    path, payload = deployment(home), home.folder / "deployment.json"
+    assert signed_in("azjobs resource-group new g --location eastus").code == 0
+    home.cloud.time("held")
+    assert signed_in(f"azjobs rest PUT '{path}' --payload @{payload} --as-job -q").out == "1\n"
+    wait_until(
+        lambda: signed_in("azjobs job get 1 --output json").json["remoteState"] == "Running", what="it is watched"
+    )
+    home.cloud.fault("/cancel$", {"status": 409, "code": "DeploymentCannotBeCancelled", "message": "Too late."})
+    stopped = signed_in("azjobs job stop 1 --cancel")
+    refusal = "Azure refused to cancel deployments/d (DeploymentCannotBeCancelled: Too late)."
+    assert stopped == (0, "", f"{refusal} It goes on: azjobs job wait 1\n")
+    job = signed_in("azjobs job get 1 --output json").json
+    assert (job["state"], job["statusMessage"]) == ("Stopping", f"{refusal} It is watched to its end.")
+    home.cloud.finish()
+    assert signed_in("azjobs job wait 1").code == 0
+    assert signed_in("azjobs job get 1 --output json").json["state"] == "Completed"
+
+
+def test_c9_cancelling_in_python(signed_in: Shell, home: Home, python: Python) -> None:
+    """C9, Python: of a request, and of what an official client has begun."""
+    path = deployment(home)
+    assert signed_in("azjobs resource-group new g --location eastus").code == 0
+    home.cloud.time("held")
+    done = python(
+        f"""
+        import json, pathlib
+        from azure.mgmt.resource.deployments import DeploymentsMgmtClient
+        body = json.loads(pathlib.Path({str(home.folder / "deployment.json")!r}).read_text())
+        def stop(job):
+            [stopped] = az.stop_job(job, cancel=True)
+            print(stopped.state, stopped.remote_state, stopped.status_message, stopped.cancel())
+            try:
+                stopped.result()
+            except az.JobStopped as error:
+                print(error)
+        stop(az.invoke_az_rest_method("PUT", {path!r}, payload=body, as_job=True, job_name="mine"))
+        client = az.get_az_context().client(DeploymentsMgmtClient)
+        stop(az.track(client.deployments.begin_create_or_update, "g", "e", body, job_name="theirs"))
+        """
+    )
+    assert done.out.splitlines() == [
+        "Stopped Canceled Azure cancelled it (deployments/d). What it had made by then stays. True",
+        "mine was stopped before it had a result.",
+        "Stopped Canceled Azure cancelled it (deployments/e). What it had made by then stays. True",
+        "theirs was stopped before it had a result.",
+    ], done
 
 
 def test_c9_stopping_and_resuming_in_python(admin: Shell, home: Home, python: Python) -> None:

@@ -199,3 +199,49 @@ def test_the_official_asynchronous_clients_do_the_same(endpoint, brisk):
             return machine.provisioning_state, len(listed), await resource.resource_groups.check_existence("g")
 
     assert asyncio.run(drive()) == ("Succeeded", 4, False)
+
+
+TEMPLATE = {
+    "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+    "contentVersion": "1.0.0.0",
+    "resources": [],
+}
+
+
+@pytest.fixture
+def deployments(endpoint, credential):
+    from azure.mgmt.resource.deployments import DeploymentsMgmtClient  # noqa: PLC0415 - for these tests only
+
+    with DeploymentsMgmtClient(credential, endpoint["subscription_id"], **client_options(endpoint)) as client:
+        yield client.deployments
+
+
+def test_the_official_client_deploys_lists_and_deletes(clients, deployments, brisk):
+    """It follows a deployment by its Azure-AsyncOperation and its deletion by its Location."""
+    clients[0].resource_groups.create_or_update("g", {"location": "eastus"})
+    deployment = {"properties": {"mode": "Incremental", "template": TEMPLATE}}
+    made = deployments.begin_create_or_update("g", "d", deployment).result()
+    assert (made.name, made.properties.provisioning_state, made.properties.mode) == ("d", "Succeeded", "Incremental")
+    assert deployments.check_existence("g", "d")
+    assert [one.name for one in deployments.list_by_resource_group("g")] == ["d"]
+    assert [one.name for one in clients[0].resources.list_by_resource_group("g")] == []
+    deployments.begin_delete("g", "d").result()
+    assert not deployments.check_existence("g", "d")
+
+
+def test_the_official_client_cancels_a_deployment(clients, deployments, brisk):
+    """The poller is told, a second cancel is refused by the service's code, and the deployment is Canceled."""
+    brisk.time("held")
+    clients[0].resource_groups.create_or_update("g", {"location": "eastus"})
+    poller = deployments.begin_create_or_update("g", "d", {"properties": {"mode": "Incremental", "template": TEMPLATE}})
+    deployments.cancel("g", "d")
+    with pytest.raises(HttpResponseError) as refused:
+        poller.result()
+    assert "Canceled" in str(refused.value)
+    assert deployments.get("g", "d").properties.provisioning_state == "Canceled"
+    with pytest.raises(HttpResponseError) as refused:
+        deployments.cancel("g", "d")
+    assert (refused.value.status_code, refused.value.error.code) == (409, "DeploymentCannotBeCancelled")
+    with pytest.raises(ResourceNotFoundError) as missing:
+        deployments.cancel("g", "none")
+    assert missing.value.error.code == "DeploymentNotFound"

@@ -11,6 +11,7 @@ import uuid
 from datetime import UTC, datetime
 
 from azjobs.simulator import (
+    deployments,
     disks,
     groups,
     interfaces,
@@ -30,6 +31,7 @@ from azjobs.simulator.paths import ArmPath, parse_path
 ROUTES: tuple[Route, ...] = (
     *subscriptions.ROUTES,
     *groups.ROUTES,
+    *deployments.ROUTES,
     *vnets.ROUTES,
     *subnets.ROUTES,
     *security_groups.ROUTES,

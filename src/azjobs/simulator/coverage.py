@@ -71,6 +71,8 @@ _DEVIATIONS = """\
   revoked or expires.
 - The AADSTS numbers of a declined device (70017), of an assertion without times (700023) and of one with another
   issuer's signature (7000272) are guesses.
+- Of a deployment only the operation is simulated, at resource groups: its template has no resources, parameters or
+  outputs. One that is cancelled is Canceled at once.
 - Public addresses come out of 198.18.0.0/15, which nobody routes.
 """
 

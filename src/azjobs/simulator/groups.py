@@ -9,6 +9,7 @@ import re
 
 from azjobs.simulator.bodies import check_envelope, decode_body, read_extra, read_location, read_tags
 from azjobs.simulator.cloud import Call, Json, Reply, Route
+from azjobs.simulator.deployments import DEPLOYMENT
 from azjobs.simulator.errors import ArmError, group_not_found, not_simulated
 from azjobs.simulator.inventory import Group, Resource
 from azjobs.simulator.operations import Outcome
@@ -135,7 +136,7 @@ def _resources_of_subscription(call: Call) -> Reply:
 
 
 def _list_generic(call: Call, resources: list[Resource]) -> Reply:
-    resources = [one for one in resources if one.parent_key is None]
+    resources = [one for one in resources if one.parent_key is None and one.type != DEPLOYMENT]
     wanted = call.query.get("$filter")
     if wanted:
         match = _TYPE_FILTER.fullmatch(wanted.strip())

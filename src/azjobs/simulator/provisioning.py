@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from azjobs.simulator.cloud import Call, Json, Reply
 from azjobs.simulator.errors import ArmError
 from azjobs.simulator.inventory import SUCCEEDED, Group, Resource
-from azjobs.simulator.operations import Operation, Outcome
+from azjobs.simulator.operations import IN_PROGRESS, Operation, Outcome
 from azjobs.simulator.settings import Kind, Style
 
 Target = Group | Resource
+ARM = "Microsoft.Resources"
 
 
 def _nothing() -> None:
@@ -75,16 +76,21 @@ def act(
 
 def status_of(call: Call) -> Reply:
     """Say how an operation fares (its Azure-AsyncOperation URL); always 200, also for one that failed."""
-    operation = _find(call)
+    return status_reply(call, _find(call))
+
+
+def status_reply(call: Call, operation: Operation, *, word: str = IN_PROGRESS) -> Reply:
+    """Say how this operation fares; `word` is its status while it lasts."""
     call.cloud.operations.look(operation)
-    body: Json = {"name": operation.id, "status": operation.status, "startTime": timestamp(operation.started_at)}
+    status = operation.status if operation.is_done else word
+    body: Json = {"name": operation.id, "status": status, "startTime": timestamp(operation.started_at)}
     percent = call.cloud.operations.percent_done(operation)
     if percent is not None:
         body["percentComplete"] = percent
     if operation.ended_at is None or operation.outcome is None:
         return Reply(200, body, _retry_after(call))
     body["endTime"] = timestamp(operation.ended_at)
-    if not operation.outcome.is_good:
+    if not operation.outcome.is_good and operation.outcome.code:
         body["error"] = {"code": operation.outcome.code, "message": operation.outcome.message}
     return Reply(200, body)
 
@@ -95,7 +101,7 @@ def result_of(call: Call) -> Reply:
     hop = call.query.get("hop", "0")
     # The address before the present one still answers, because the reply that told the present one may have been lost.
     if not hop.isdecimal() or int(hop) < operation.hops - 1:
-        raise _operation_not_found(operation.id)
+        raise operation_not_found(operation.id)
     call.cloud.operations.look(operation)
     if operation.outcome is None:
         operation.hops = int(hop) + 1
@@ -142,7 +148,7 @@ def _begin(
     operation = call.cloud.operations.begin(
         kind,
         style=style,
-        provider=target.type.partition("/")[0] if isinstance(target, Resource) else None,
+        provider=_provider_of(target),
         location=_location_of(target),
         subscription=call.subscription_id,
         api_version=call.api_version,
@@ -154,6 +160,12 @@ def _begin(
     if not operation.is_done:
         target.operation = operation
     return operation
+
+
+def _provider_of(target: Target) -> str | None:
+    """The provider's namespace; None for what ARM itself does."""
+    provider = target.type.partition("/")[0] if isinstance(target, Resource) else ARM
+    return None if provider == ARM else provider
 
 
 def _location_of(target: Target) -> str:
@@ -190,8 +202,11 @@ def _location(call: Call, operation: Operation) -> str:
 
 
 def _url(call: Call, operation: Operation, word: str) -> str:
-    place = f"/providers/{operation.provider}/locations/{operation.location}" if operation.provider else ""
-    path = f"/subscriptions/{operation.subscription}{place}/{word}/{operation.id}"
+    if operation.kind is Kind.DEPLOYMENT_WRITE and word == "operations":
+        path = f"{operation.target_id}/operationStatuses/{operation.id}"
+    else:
+        place = f"/providers/{operation.provider}/locations/{operation.location}" if operation.provider else ""
+        path = f"/subscriptions/{operation.subscription}{place}/{word}/{operation.id}"
     return f"{call.base_url}{path}?api-version={operation.api_version}"
 
 
@@ -200,9 +215,10 @@ def _find(call: Call) -> Operation:
     operation = call.cloud.operations.find(wanted)
     provider = operation.provider.lower() if operation is not None and operation.provider else None
     if operation is None or operation.subscription != call.subscription_id or provider != call.path.namespace:
-        raise _operation_not_found(wanted)
+        raise operation_not_found(wanted)
     return operation
 
 
-def _operation_not_found(operation_id: str) -> ArmError:
+def operation_not_found(operation_id: str) -> ArmError:
+    """Return the 404 of an operation whose record is not there (any more)."""
     return ArmError(404, "OperationNotFound", f"The operation '{operation_id}' was not found.")

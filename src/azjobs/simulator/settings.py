@@ -36,6 +36,8 @@ class Kind(StrEnum):
     VM_RESTART = "vm-restart"
     DISK_WRITE = "disk-write"
     DISK_DELETE = "disk-delete"
+    DEPLOYMENT_WRITE = "deployment-write"
+    DEPLOYMENT_DELETE = "deployment-delete"
 
 
 class Style(StrEnum):
@@ -78,6 +80,8 @@ NOMINAL_S: dict[Kind, float] = {
     Kind.VM_RESTART: 60.0,
     Kind.DISK_WRITE: 15.0,
     Kind.DISK_DELETE: 15.0,
+    Kind.DEPLOYMENT_WRITE: 120.0,  # guess: as a machine, the most common thing in a template
+    Kind.DEPLOYMENT_DELETE: 15.0,
 }
 
 USUAL_STYLE: dict[Kind, Style] = {
@@ -86,6 +90,7 @@ USUAL_STYLE: dict[Kind, Style] = {
     Kind.NIC_WRITE: Style.PROVISIONING_STATE,
     Kind.DISK_WRITE: Style.LOCATION,
     Kind.DISK_DELETE: Style.LOCATION,
+    Kind.DEPLOYMENT_DELETE: Style.LOCATION,
 }
 
 #: The kinds whose request is a PUT or PATCH, the only ones whose body can carry the state.
@@ -99,6 +104,7 @@ WRITING_KINDS = frozenset(
         Kind.VM_CREATE,
         Kind.VM_UPDATE,
         Kind.DISK_WRITE,
+        Kind.DEPLOYMENT_WRITE,
     }
 )
 
@@ -111,6 +117,7 @@ KINDS_OF_TYPE: dict[str, tuple[Kind, ...]] = {
     "microsoft.network/networkinterfaces": (Kind.NIC_WRITE, Kind.NIC_DELETE),
     "microsoft.compute/virtualmachines": tuple(kind for kind in Kind if kind.startswith("vm-")),
     "microsoft.compute/disks": (Kind.DISK_WRITE, Kind.DISK_DELETE),
+    "microsoft.resources/deployments": (Kind.DEPLOYMENT_WRITE, Kind.DEPLOYMENT_DELETE),
 }
 
 DEFAULT_SCALE = 1 / 30  # a machine of nominally 120 s is there after 4 s

@@ -18,7 +18,7 @@ PROVIDERS: dict[str, tuple[str, ...]] = {
         "publicIPAddresses",
         "networkInterfaces",
     ),
-    "Microsoft.Resources": ("resourceGroups",),
+    "Microsoft.Resources": ("resourceGroups", "deployments"),
 }
 #: The real names of the suffixes, on domains that nobody has (RFC 2606).
 _SUFFIXES = {
