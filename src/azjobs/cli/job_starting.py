@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypedDict, Unpack
 
 from azjobs.cli.job_choice import show_jobs
@@ -13,6 +14,7 @@ from azjobs.core.spelling import spell_out
 from azjobs.session import starting
 from azjobs.session.jobs import Job
 
+FROM_STDIN = "-"
 USAGE = "Say what to run: azjobs job start -- COMMAND WORD…, or --file SCRIPT.py"
 
 
@@ -45,23 +47,49 @@ class How(TypedDict, total=False):
 
 
 @spell_out
-def start_job(shell: Shell, words: Words = (), *, file_path: str | None = None, **how: Unpack[How]) -> int:
+def start_job(
+    shell: Shell,
+    words: Words = (),
+    *,
+    file_path: str | None = None,
+    initialization_script: str | None = None,
+    input_file: str | None = None,
+    **how: Unpack[How],
+) -> int:
     """Run a command, or a Python script, as a job: azjobs job start --name nightly -- python report.py --day 1.
 
-    It has this folder and this environment, an empty stdin and no terminal, and
-    goes on when this one closes. What it prints is its output.
+    It has this folder and this environment and no terminal, and goes on when this
+    one closes. Its stdin is empty unless --input says otherwise. What it prints is
+    its output.
 
     Args:
         shell: the invocation.
         words: The command and its words; with --file the script's words.
         file_path: A Python script to run.
+        initialization_script: A Python file that runs before the script, which finds defined what that defines.
+        input_file: The file that it finds on its stdin; - for what is on the stdin of this command.
     """
-    job: Job[str | bytes]
-    if file_path is not None:
-        job = starting.start_job(file_path=file_path, argument_list=words, **how)
-    elif words:
-        job = starting.start_job(command=words, **how)
-    else:
+    if file_path is None and not words:
         raise InvalidInput(USAGE)
+    job: Job[str | bytes]
+    stdin = None if input_file is None else _input(shell, input_file)
+    if file_path is not None:
+        first = initialization_script
+        job = starting.start_job(
+            file_path=file_path, argument_list=words, initialization_script=first, input_object=stdin, **how
+        )
+    elif initialization_script is not None:
+        raise InvalidInput("--initialization-script is for a script (--file); a command can begin with another: sh -c.")
+    else:
+        job = starting.start_job(command=words, input_object=stdin, **how)
     show_jobs(shell, [job.view], is_one=True)
     return 0
+
+
+def _input(shell: Shell, name: str) -> bytes:
+    if name == FROM_STDIN:
+        return shell.stdin.buffer.read() if shell.stdin is not None else b""
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"--input: {name} cannot be read: {error.strerror}. No job was started.") from error

@@ -66,13 +66,14 @@ KINDS = {
 }
 SEVERAL = (Kind.TEXTS, Kind.INTEGERS, Kind.PAIRS, Kind.JOBS)
 #: What a parameter is called in the shell where that is shorter.
-SHOWN = {"az_context": "context", "file_path": "file", "labels": "label"}
+SHOWN = {"az_context": "context", "file_path": "file", "input_file": "input", "labels": "label"}
 #: Further names of a parameter, from Azure PowerShell's aliases.
 ALIASES = {
     "active_directory_authority": ("active_directory_endpoint", "active_directory"),
     "arm_endpoint": ("arm_url",),
     "audience": ("active_directory_service_endpoint_resource_id",),
     "az_context": ("default_profile",),
+    "input_file": ("input_object",),
     "resource_group_name": ("resource_group",),
     "resource_manager_url": ("resource_manager_endpoint", "resource_manager"),
     "tenant": ("tenant_id", "domain"),

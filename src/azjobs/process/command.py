@@ -1,6 +1,6 @@
 """Run a command as a job: the shim stands between it and the journal.
 
-The command has a session of its own, an empty standard input, and two pipes.
+The command has a session of its own, an empty standard input unless it was given one, and two pipes.
 Its standard output is output, its standard error is error, in the order in which
 the lines arrive. Its exit ends the job: what is in the pipes by then, or comes
 within a moment, is kept; processes that it left behind go on, but are not waited
@@ -23,6 +23,7 @@ from azjobs.core.journal import CHUNK_SIZE_BYTES, End, Error, Outcome, Output
 from azjobs.process.capture import JobStreams
 from azjobs.process.ending import set_ending
 from azjobs.process.frames import StartMessage
+from azjobs.process.package import open_stdin, unpack
 from azjobs.process.pieces import LineCutter, chunk_of, line_of
 
 _QUIET_S = 0.1  # guess: an unfinished line (a prompt, a row of dots) is shown after this silence
@@ -48,7 +49,7 @@ def run_command(
         shim.settle(0)
         return
     try:
-        shim.start(message.argv)
+        shim.start(message.argv, unpack(message.payload).stdin)
     except (OSError, ValueError) as error:
         fault = Fault("CannotStart", _why_not(message.argv, error))
         streams.error_text(fault.message, type_=fault.code)
@@ -73,8 +74,8 @@ class _Shim:
             signal.signal(number, self._stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only to be woken
 
-    def start(self, argv: list[bytes]) -> None:
-        """Start the command.
+    def start(self, argv: list[bytes], stdin: bytes | None) -> None:
+        """Start the command with this standard input; None for an empty one.
 
         Raises:
             OSError: it cannot be started.
@@ -84,16 +85,17 @@ class _Shim:
             raise ValueError("there is no word")
         self._out, out_write = os.pipe()
         self._err, err_write = os.pipe()
+        in_read = os.open(os.devnull, os.O_RDONLY) if stdin is None else open_stdin(stdin)
         actions = [
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, in_read, 0),
             (os.POSIX_SPAWN_DUP2, out_write, 1),
             (os.POSIX_SPAWN_DUP2, err_write, 2),
         ]
         self._pid = os.posix_spawnp(
             argv[0], argv, os.environb, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_SIGNALS_OF_PYTHON
         )
-        os.close(out_write)
-        os.close(err_write)
+        for fd in (in_read, out_write, err_write):
+            os.close(fd)
         if self.is_stop_requested:  # the signal came before there was a pid to hand it on to
             self._stop()
 

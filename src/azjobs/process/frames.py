@@ -86,7 +86,7 @@ class ExitedReport(msgspec.Struct, frozen=True, tag="exited"):
 class StartMessage(msgspec.Struct, frozen=True, kw_only=True):
     """All that a job process needs, on its own channel.
 
-    `environ` replaces the environment. `payload` is a dumped call (functions),
+    `environ` replaces the environment. `payload` is what `process.package` packs,
     `argv` the words of a command, or a script file and its arguments.
     `prepare` names the hook, as "module:function", that is given `runtime` before
     the work begins (see `process.runtime`); `runtime` may hold secrets.

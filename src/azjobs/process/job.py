@@ -40,10 +40,11 @@ from azjobs.process.frames import (
 )
 from azjobs.process.identity import boot_id, pid_namespace, start_time
 from azjobs.process.journal import JournalWriter
+from azjobs.process.package import Package, open_stdin, unpack
 from azjobs.process.payload import dump, load
 from azjobs.process.progress import set_progress_stream
 from azjobs.process.runtime import BareRuntime, JobRuntime, prepare_runtime
-from azjobs.process.script import run_script
+from azjobs.process.script import run_first_file, run_script
 from azjobs.process.values import ObjectWriter
 
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)  # writes fail with an exception instead
@@ -167,12 +168,17 @@ def _run_python(message: StartMessage, streams: JobStreams, guard: StopGuard) ->
     ending = _Ending(streams, guard)
     set_ending(ending.write)
     try:
+        package = unpack(message.payload)
+        if package.stdin is not None:
+            _take_input(package.stdin)
         runtime = _prepare(message)
         with guard, runtime.scope():
+            call = _Calls(message, streams, runtime)
+            known = _run_first(package, call)
             if message.kind is ProcessKind.FILE:
-                run_script(message.argv)
+                run_script(message.argv, known)
             else:
-                _call(message, streams, runtime)
+                call(package.call)
     except SystemExit as leaving:
         ending.leave(leaving.code)
     except KeyboardInterrupt:
@@ -233,18 +239,36 @@ def _prepare(message: StartMessage) -> JobRuntime:
     return prepare_runtime(message.prepare, message.runtime)
 
 
-def _call(message: StartMessage, streams: JobStreams, runtime: JobRuntime) -> None:
-    function, args, kwargs = load(message.payload, runtime.resolve)
-    values = ObjectWriter(Path(message.journal), runtime.persistent)
+class _Calls:
+    """Calls functions that were dumped; what they give is output."""
 
-    def give(value: object) -> None:
-        content = values.content_if(value, streams.writer.has_room_beside)
+    def __init__(self, message: StartMessage, streams: JobStreams, runtime: JobRuntime) -> None:
+        self._streams = streams
+        self._resolve = runtime.resolve
+        self._values = ObjectWriter(Path(message.journal), runtime.persistent)
+
+    def __call__(self, dumped: bytes, *, has_result: bool = True) -> None:
+        function, args, kwargs = load(dumped, self._resolve)
+        result = _deliver(function(*args, **kwargs), self._give)
+        if result is not None and has_result:
+            self._streams.output(self._values.content_of(result), is_kept=True)
+
+    def _give(self, value: object) -> None:
+        content = self._values.content_if(value, self._streams.writer.has_room_beside)
         if content is not None:
-            streams.output(content)
+            self._streams.output(content)
 
-    result = _deliver(function(*args, **kwargs), give)
-    if result is not None:
-        streams.output(values.content_of(result), is_kept=True)
+
+def _run_first(package: Package, call: _Calls) -> dict[str, Any]:
+    """Run what is to run before the work, and return what a file defined; one that leaves with 0 has done its part."""
+    try:
+        if package.first:
+            call(package.first, has_result=False)
+        return run_first_file(package.first_file) if package.first_file else {}
+    except SystemExit as leaving:
+        if leaving.code:
+            raise
+        return {}
 
 
 def _deliver(result: Any, give: Callable[[object], None]) -> object:
@@ -285,6 +309,12 @@ def _take_standard_streams(raw_fds: tuple[int, int] | None) -> None:
     if null > 2:
         os.close(null)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays open as long as the process
+
+
+def _take_input(data: bytes) -> None:
+    fd = open_stdin(data)
+    os.dup2(fd, 0)
+    os.close(fd)
 
 
 __all__ = ["START_LOST", "StopRequested", "detach", "handled_signals", "keep_only", "rehearse", "run_job"]

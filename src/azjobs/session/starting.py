@@ -6,7 +6,7 @@ import inspect
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack, overload
@@ -23,6 +23,7 @@ from azjobs.core.spelling import spell_out
 from azjobs.core.wire import Accepted, Submit
 from azjobs.process.cap import cap_bytes_of
 from azjobs.process.interpreter import interpreter_key
+from azjobs.process.package import Package, pack
 from azjobs.session.autosave import is_autosave_on
 from azjobs.session.baggage import Baggage
 from azjobs.session.blocks import innermost
@@ -34,6 +35,7 @@ from azjobs.session.identity import SESSION_VARIABLE
 from azjobs.session.jobs import Job
 from azjobs.session.local import Local, local
 from azjobs.session.session_file import make_job_session
+from azjobs.session.standard_input import stdin_of
 
 T = TypeVar("T")
 Y = TypeVar("Y")
@@ -56,6 +58,7 @@ class Starting(TypedDict, total=False):
         time_limit: after how many seconds it is stopped, and has failed.
         output_cap_mb: how much of its output is kept, in MB (1 000 000 bytes); by the home's policy when not given,
             inf for all. What comes after that is dropped, and a warning of the job says so.
+        input_object: what it reads from standard input, empty otherwise: text, bytes, or things that are a line each.
     """
 
     name: str | None
@@ -68,6 +71,7 @@ class Starting(TypedDict, total=False):
     throttle_limit: int | None
     time_limit: float | None
     output_cap_mb: float | None
+    input_object: str | bytes | Iterable[object] | None
 
 
 class _Terms(NamedTuple):
@@ -80,6 +84,7 @@ class _Terms(NamedTuple):
     queue: Queue | None
     time_limit_s: float | None
     output_cap_bytes: int | None
+    stdin: bytes | None
 
 
 @overload
@@ -88,6 +93,7 @@ def start_job(
     *,
     argument_list: Sequence[Any] = (),
     keyword_arguments: Mapping[str, Any] | None = None,
+    initialization_script: Callable[[], Any] | PathLike | None = None,
     **how: Unpack[Starting],
 ) -> Job[list[Y]]: ...
 @overload
@@ -96,6 +102,7 @@ def start_job(
     *,
     argument_list: Sequence[Any] = (),
     keyword_arguments: Mapping[str, Any] | None = None,
+    initialization_script: Callable[[], Any] | PathLike | None = None,
     **how: Unpack[Starting],
 ) -> Job[T]: ...
 @overload
@@ -104,13 +111,18 @@ def start_job(
     *,
     argument_list: Sequence[Any] = (),
     keyword_arguments: Mapping[str, Any] | None = None,
+    initialization_script: Callable[[], Any] | PathLike | None = None,
     **how: Unpack[Starting],
 ) -> Job[T]: ...
 @overload
 def start_job(*, command: Sequence[str], **how: Unpack[Starting]) -> Job[str | bytes]: ...
 @overload
 def start_job(
-    *, file_path: PathLike, argument_list: Sequence[Any] = (), **how: Unpack[Starting]
+    *,
+    file_path: PathLike,
+    argument_list: Sequence[Any] = (),
+    initialization_script: Callable[[], Any] | PathLike | None = None,
+    **how: Unpack[Starting],
 ) -> Job[str | bytes]: ...
 @spell_out
 def start_job(
@@ -120,6 +132,7 @@ def start_job(
     keyword_arguments: Mapping[str, Any] | None = None,
     file_path: PathLike = "",
     command: Sequence[str] = (),
+    initialization_script: Callable[[], Any] | PathLike | None = None,
     **how: Unpack[Starting],
 ) -> Job[Any]:
     """Start a function, a Python script or a command as a job, and return it at once.
@@ -134,6 +147,9 @@ def start_job(
         keyword_arguments: its arguments by name.
         file_path: a Python script, run as the main program.
         command: a program and its words; no shell is involved.
+        initialization_script: a function, or a Python file, that runs before it in the same process. If it fails, the
+            job has failed. What it prints and yields is output too; what it returns is not. What a file defines a
+            script finds defined, and a function in the module `__main__`.
 
     Raises:
         CannotSend: an argument cannot be sent to another process; it is named, and no job exists.
@@ -144,13 +160,18 @@ def start_job(
     if (function is not None) + bool(file_path) + bool(command) != 1:
         raise InvalidInput("A job is a function, a script (file_path=) or a command (command=): give one of them.")
     terms = _terms(here, how)
+    first = initialization_script
     if function is not None:
-        submit = _function(here, function, tuple(argument_list), dict(keyword_arguments or {}), terms)
+        submit = _function(here, function, tuple(argument_list), dict(keyword_arguments or {}), first, terms)
     elif keyword_arguments:
         raise InvalidInput("keyword_arguments are for functions; a script takes words in argument_list.")
     elif file_path:
         words = (_script(file_path), *map(str, argument_list))
-        submit = _program(here, ProcessKind.FILE, words, terms)
+        submit = _program(here, ProcessKind.FILE, words, terms, first)
+    elif first is not None:
+        raise InvalidInput(
+            'initialization_script is for functions and scripts. A command is a shell\'s: "first; then".'
+        )
     else:
         submit = _program(here, ProcessKind.COMMAND, _command(command, terms.folder, argument_list), terms)
     return Job(here.client.ask(submit, Accepted).job.uuid, here)
@@ -167,6 +188,7 @@ def _terms(here: Local, how: Starting) -> _Terms:
         queue_of(how.get("queue"), how.get("throttle_limit")),
         check_time_limit(how.get("time_limit")),
         cap_bytes_of(how.get("output_cap_mb")),
+        stdin_of(how.get("input_object")),
     )
 
 
@@ -206,6 +228,7 @@ def _function(
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
+    first: Callable[[], Any] | PathLike | None,
     terms: _Terms,
 ) -> Submit:
     from azjobs.process.payload import dump  # noqa: PLC0415 - cloudpickle costs a command line 15 ms
@@ -213,32 +236,55 @@ def _function(
     if not callable(function):
         raise InvalidInput(f"A job runs a function, not {type(function).__name__}.")
     baggage = Baggage(terms.own)
-    payload = dump(function, args, kwargs, persistent=baggage.name_of)
+    package = _package(first, baggage, terms, dump(function, args, kwargs, persistent=baggage.name_of))
     azure = "azure.core" in sys.modules
-    work = _work(ProcessKind.FUNCTION, terms, yields=_does_yield(function), azure=azure, secrets=baggage.asks)
+    work = _work(ProcessKind.FUNCTION, terms, yields=_does_yield(function, first), azure=azure, secrets=baggage.asks)
     row = _row(here, getattr(function, "__qualname__", repr(function)), work, baggage.grants, terms)
     return Submit(
         0,
         row,
         secrets=baggage.clear,
         named=baggage.named,
-        payload=payload,
+        payload=pack(package),
         environment=sendable_environment(),
         sys_path=import_path(),
     )
 
 
-def _program(here: Local, kind: ProcessKind, words: tuple[str, ...], terms: _Terms) -> Submit:
+def _package(first: Callable[[], Any] | PathLike | None, baggage: Baggage, terms: _Terms, call: bytes = b"") -> Package:
+    if callable(first):
+        from azjobs.process.payload import dump  # noqa: PLC0415 - as in `_function`
+
+        return Package(call, dump(first, persistent=baggage.name_of), stdin=terms.stdin)
+    return Package(call, first_file=_script(first) if first is not None else "", stdin=terms.stdin)
+
+
+def _program(
+    here: Local,
+    kind: ProcessKind,
+    words: tuple[str, ...],
+    terms: _Terms,
+    first: Callable[[], Any] | PathLike | None = None,
+) -> Submit:
     import shlex  # noqa: PLC0415 - functions need none
 
-    own = terms.own
-    work = _work(kind, terms, arguments=words)
-    row = _row(here, shlex.join(words), work, [own] if own is not None else [], terms)
+    own, baggage = terms.own, Baggage(terms.own)
+    payload = pack(_package(first, baggage, terms))
+    work = _work(kind, terms, arguments=words, secrets=baggage.asks)
+    row = _row(here, shlex.join(words), work, baggage.grants, terms)
     environment = sendable_environment()
     if kind is ProcessKind.COMMAND:  # azjobs typed inside it acts where the job does
         environment[SESSION_VARIABLE] = make_job_session(here.layout, row.uuid, own, autosave=row.autosave)
     sys_path = import_path()[1:] if kind is ProcessKind.FILE else ()  # the script's own folder comes first instead
-    return Submit(0, row, environment=environment, sys_path=sys_path)
+    return Submit(
+        0,
+        row,
+        secrets=baggage.clear,
+        named=baggage.named,
+        payload=payload,
+        environment=environment,
+        sys_path=sys_path,
+    )
 
 
 def _row(here: Local, command: str, work: ProcessWork, grants: Sequence[ContextValue], terms: _Terms) -> Row:
@@ -263,8 +309,8 @@ def _work(kind: ProcessKind, terms: _Terms, **more: Any) -> ProcessWork:
     return ProcessWork(kind, terms.folder, _umask(), interpreter, output_cap_bytes=terms.output_cap_bytes, **more)
 
 
-def _does_yield(function: Callable[..., Any]) -> bool:
-    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+def _does_yield(*functions: object) -> bool:
+    return any(inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one) for one in functions)
 
 
 def _script(file_path: PathLike) -> str:
