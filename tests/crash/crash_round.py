@@ -101,7 +101,6 @@ class Round:
     def __init__(self, site: Site, name: str, kills: tuple[Kill, ...], *, is_census: bool = False) -> None:
         self.site = site
         self.name = name
-        self.kills = kills
         self.folder = site.folder / name
         self.patch = self.folder / "patch"
         self.home = Home(self.folder / "home")
@@ -111,12 +110,23 @@ class Round:
         (self.home.folder / "simulator").symlink_to(site.simulator)
         effects = site.cloud.effects()
         self._seen = effects[-1]["seq"] if effects else 0
-        self._write_patch(is_census=is_census)
+        self._write_patch()
+        self.arm(kills, is_census=is_census)
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment of the round's processes."""
         return {**os.environ, "AZJOBS_HOME": str(self.home.folder), "PYTHONPATH": str(self.patch)}
+
+    def arm(self, kills: Iterable[Kill], *, is_census: bool = False) -> None:
+        """Say what is killed; processes that start from now on know of it."""
+        plan = {
+            "kills": [{"edge": kill.edge, "side": kill.side, "nth": kill.nth} for kill in kills],
+            "is_census": is_census,
+            "edges": list(EDGES),
+            "constants": CONSTANTS,
+        }
+        (self.patch / crash_killing.PLAN_FILE).write_text(json.dumps(plan))
 
     def play(self) -> None:
         """Let the client submit and leave, then let everything end: start again what is needed, answer what asks."""
@@ -211,18 +221,11 @@ class Round:
     def _passed_file(self) -> Path:
         return self.patch / crash_killing.PASSED_FILE
 
-    def _write_patch(self, *, is_census: bool) -> None:
+    def _write_patch(self) -> None:
         names = {"here": str(HERE), "patch": str(self.patch)}
         keeper = HERE.parents[1] / "src" / "azjobs" / "_main" / "keeper.py"
         (self.patch / "sitecustomize.py").write_text(BOOT.format(**names))
         (self.patch / crash_killing.KEEPER_FILE).write_text(KEEPER.format(**names, keeper=str(keeper)))
-        plan = {
-            "kills": [{"edge": kill.edge, "side": kill.side, "nth": kill.nth} for kill in self.kills],
-            "is_census": is_census,
-            "edges": list(EDGES),
-            "constants": CONSTANTS,
-        }
-        (self.patch / crash_killing.PLAN_FILE).write_text(json.dumps(plan))
 
     # What keeps it going
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
 from crash_edges import _STRIDE, COMBINATIONS, EDGES, SIDES, Kill, kills_of, parse_kills
@@ -44,23 +44,6 @@ SHORT = (
     "job/process.journal:JournalWriter.end/after/1",
     "daemon/daemon.job_requests:JobRequests._on_remove/before/1",
 )
-
-
-@pytest.fixture(scope="session")
-def sites() -> Iterator[list[Site]]:
-    """The embedded clouds of this process: one, made when it is first needed."""
-    made: list[Site] = []
-    yield made
-    for site in made:
-        site.close()
-
-
-@pytest.fixture
-def site(sites: list[Site], tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """An embedded cloud that all rounds of this process share."""
-    if not sites:
-        sites.append(Site(tmp_path_factory.mktemp("crash")))
-    return sites[0]
 
 
 def check(site: Site, rounds: Iterable[tuple[str, tuple[Kill, ...]]]) -> None:
