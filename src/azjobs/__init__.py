@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from azjobs.session.access_tokens import AccessToken, get_az_access_token
     from azjobs.session.accounts.signing_in import connect_az_account
     from azjobs.session.accounts.signing_out import disconnect_az_account
+    from azjobs.session.answering import answer_job
     from azjobs.session.autosave import (
         AutosaveSetting,
         disable_az_context_autosave,
@@ -87,7 +88,7 @@ if TYPE_CHECKING:
         set_az_environment,
     )
     from azjobs.session.inventory import get_az_subscription, get_az_tenant
-    from azjobs.session.job_list import answer_job, get_job, remove_job, wait_job
+    from azjobs.session.job_list import get_job, remove_job, wait_job
     from azjobs.session.job_stopping import resume_job, stop_job
     from azjobs.session.jobs import Job
     from azjobs.session.keeping_contexts import clear_az_context, remove_az_context, rename_az_context
@@ -162,6 +163,7 @@ _HOMES = {
     "azjobs.core.secret": ("Credential", "SecureString"),
     "azjobs.core.states": ("JobState",),
     "azjobs.process.progress": ("write_progress",),
+    "azjobs.session.answering": ("answer_job",),
     "azjobs.session.autosave": (
         "AutosaveSetting",
         "disable_az_context_autosave",
@@ -171,7 +173,7 @@ _HOMES = {
     "azjobs.session.context": ("Context",),
     "azjobs.session.contexts": ("get_az_context", "select_az_context"),
     "azjobs.session.credentials": ("get_credential",),
-    "azjobs.session.job_list": ("answer_job", "get_job", "remove_job", "wait_job"),
+    "azjobs.session.job_list": ("get_job", "remove_job", "wait_job"),
     "azjobs.session.job_stopping": ("resume_job", "stop_job"),
     "azjobs.session.jobs": ("Job",),
     "azjobs.session.keeping_jobs": ("get_job_policy", "prune_jobs", "set_job_policy"),

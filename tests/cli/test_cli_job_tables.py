@@ -10,7 +10,8 @@ from azjobs.cli.job_waiting import exit_code
 from azjobs.core.context import AZURE_CLOUD, Account, AccountType, ContextValue, Subscription, Tenant
 from azjobs.core.errors import Fault
 from azjobs.core.job import Job, PlanWork, ProcessKind, ProcessWork
-from azjobs.core.states import Blocked, Completed, Failed, JobState, NotStarted, Question, QuestionKind, Running
+from azjobs.core.questions import ask_for_secrets
+from azjobs.core.states import Blocked, Completed, Failed, JobState, NotStarted, Running
 
 CONTEXT = ContextValue(
     "Rehearsal",
@@ -104,10 +105,11 @@ def test_the_json_has_every_key_in_camel_case():
 
 
 def test_a_blocked_job_shows_its_question():
-    """What it waits for, and the names of the secrets it needs."""
-    question = Question(QuestionKind.SECRET, "The password of vmadmin must be given again.", ("password",))
-    value = row(7, "New-AzVM x", Blocked(0.0, question))
-    assert value["question"] == {"kind": "secret", "text": question.text, "names": ["password"]}
+    """What it waits for, what to type for this very job, and the names of the secrets it needs."""
+    value = row(7, "New-AzVM x", Blocked(0.0, ask_for_secrets({"password": "The password of vmadmin"}, ["password"])))
+    text = "The password of vmadmin must be given again: azjobs job answer 7"
+    assert value["statusMessage"] == text
+    assert value["question"] == {"kind": "secret", "text": text, "names": ["password"], "prompt": None}
 
 
 def test_no_time_is_null():

@@ -67,7 +67,7 @@ OTHER = Request("PUT", "/r/y", "y", {})
 OK = Ended(Answer(200))
 BAD = Fault("Bad", "Because.", "x")
 STATUS = Watch(Monitor.ASYNC_OPERATION, STATUS_URL)
-SECRET = Question(QuestionKind.SECRET, "Password must be given again: azjobs job answer", ("pw",))
+SECRET = Question(QuestionKind.SECRET, "Password must be given again: azjobs job answer ID", ("pw",))
 SIGN_IN = Question(QuestionKind.SIGN_IN, "Sign in again: azjobs account connect")
 
 SetPlan = Callable[[Decision | Callable[[Mapping[str, Answer]], Decision]], None]
@@ -288,7 +288,7 @@ def test_several_missing_secrets_are_asked_for_together(set_plan: SetPlan):
     set_plan(Send({"a": PUT, "b": OTHER}))
     job, _ = step(running(a=call(PUT, Intended(1)), b=call(OTHER, Intended(1))), SecretMissing(3.0, ("pw",), "a"))
     job, _ = step(job, SecretMissing(4.0, ("pw", "key"), "b"))
-    text = "Password, key must be given again: azjobs job answer"
+    text = "Password, key must be given again: azjobs job answer ID"
     assert job.state == Blocked(1.0, Question(QuestionKind.SECRET, text, ("pw", "key")))
 
 

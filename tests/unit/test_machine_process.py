@@ -13,6 +13,7 @@ from azjobs.core.events import (
     Begun,
     Effect,
     Event,
+    InputAsked,
     ProcessEnded,
     ProcessStarted,
     Recovered,
@@ -26,7 +27,7 @@ from azjobs.core.events import (
 )
 from azjobs.core.job import JobType, ProcessWork
 from azjobs.core.machine import step
-from azjobs.core.questions import ask_for_secrets
+from azjobs.core.questions import ask_for_input, ask_for_secrets
 from azjobs.core.states import (
     Blocked,
     Completed,
@@ -42,10 +43,14 @@ from azjobs.core.states import (
 
 BAD = Fault("ExitStatus", "It ended with exit status 3.")
 DIED = Fault("ProcessDied", "The job's process ended without saying how.")
-QUESTION = Question(QuestionKind.SECRET, "Password must be given again: azjobs job answer", ("pw",))
+QUESTION = Question(QuestionKind.SECRET, "Password must be given again: azjobs job answer ID", ("pw",))
 BLOCKED = Blocked(1.0, QUESTION)
 MISSING = SecretMissing(5.0, ("pw",))
 SIGN_IN = Blocked(1.0, Question(QuestionKind.SIGN_IN, "Sign in."))  # its process runs, and waits for a token
+ASKS = Blocked(1.0, ask_for_input("q1", "Name? ", is_hidden=False))  # its process runs, and waits for a line
+ASKED = InputAsked(5.0, "q1", "Name? ")
+ASKS_HIDDEN = Blocked(1.0, ask_for_input("q2", "Password: ", is_hidden=True))
+ASKED_HIDDEN = InputAsked(5.0, "q2", "Password: ", is_hidden=True)
 SIGNED_OUT = SignInMissing(5.0, "", "Sign in.")
 LOST = "environment is lost: answer from a shell that has the one it needs"
 START, STOP = [StartProcess()], [StopProcess()]
@@ -88,6 +93,18 @@ STEPS = [
     pytest.param(SIGN_IN, ProcessEnded(5.0, "failed", BAD), Failed(1.0, 5.0, BAD), [], id="it-failed-unanswered"),
     pytest.param(SIGN_IN, ProcessEnded(5.0), Failed(1.0, 5.0, DIED), [], id="it-died-unanswered"),
     pytest.param(SIGN_IN, ProcessEnded(5.0, "stopped"), Stopped(1.0, 5.0), [], id="it-was-stopped-unanswered"),
+    pytest.param(Running(1.0), ASKED, ASKS, [], id="its-process-asks-for-a-line"),
+    pytest.param(Running(1.0), ASKED_HIDDEN, ASKS_HIDDEN, [], id="its-process-asks-for-a-hidden-line"),
+    pytest.param(ASKS, ASKED_HIDDEN, ASKS_HIDDEN, [], id="its-process-asks-the-next-question"),
+    pytest.param(SIGN_IN, ASKED, ASKS, [], id="signed-in-again-another-thread-asks"),
+    pytest.param(BLOCKED, ASKED, BLOCKED, [], id="without-a-process-nothing-asks-for-a-line"),
+    pytest.param(NotStarted(), ASKED, NotStarted(), [], id="before-it-began-nothing-asks"),
+    pytest.param(Stopping(1.0), ASKED, Stopping(1.0), [], id="a-stop-needs-no-answer"),
+    pytest.param(ASKS, Released(5.0), Running(1.0), [], id="answered-its-process-goes-on"),
+    pytest.param(ASKS, Recovered(5.0), ASKS, [], id="what-its-process-asks-stands"),
+    pytest.param(ASKS, StopAsked(5.0), Stopping(1.0), STOP, id="stopped-while-its-process-asks"),
+    pytest.param(ASKS, ProcessEnded(5.0, "completed"), Completed(1.0, 5.0), [], id="it-ended-well-though-it-asked"),
+    pytest.param(ASKS, ProcessEnded(5.0), Failed(1.0, 5.0, DIED), [], id="it-died-while-it-asked"),
     pytest.param(Running(1.0), Replied(5.0, "a", Reply(200), ""), Running(1.0), [], id="a-reply-is-not-for-it"),
 ]
 
@@ -148,4 +165,4 @@ def test_process_job_is_a_background_job():
 def test_question_says_what_is_missing_and_what_to_type(names: tuple[str, ...], asked: str):
     """Each secret by its text, once; a lost environment is asked for from a shell that has it."""
     question = ask_for_secrets({"pw": "Password"}, names)
-    assert (question.text, question.names) == (f"{asked}: azjobs job answer", tuple(dict.fromkeys(names)))
+    assert (question.text, question.names) == (f"{asked}: azjobs job answer ID", tuple(dict.fromkeys(names)))

@@ -23,6 +23,7 @@ from azjobs.core.states import (
 
 BLOCKED = Blocked(1.0, Question(QuestionKind.SIGN_IN, "Sign in again."))
 ASKS = Blocked(1.0, Question(QuestionKind.SECRET, "Password must be given again.", ("pw",)))
+ASKS_A_LINE = Blocked(1.0, Question(QuestionKind.INPUT, "Name?", ask="q"))
 DAEMON = Evidence(is_daemon_alive=True)
 NOBODY = Evidence(is_daemon_alive=False)
 ALIVE = Evidence(is_daemon_alive=False, is_alive=True, has_begun=True)
@@ -46,6 +47,8 @@ PROCESS = [
     ),
     pytest.param(ASKS, NOBODY, JobState.BLOCKED, id="it-asks"),
     pytest.param(BLOCKED, ALIVE, JobState.BLOCKED, id="its-process-waits"),
+    pytest.param(ASKS_A_LINE, ALIVE, JobState.BLOCKED, id="its-process-asks"),
+    pytest.param(ASKS_A_LINE, DEAD, JobState.FAILED, id="its-process-died-while-it-asked"),
     pytest.param(BLOCKED, DEAD, JobState.FAILED, id="its-process-died-while-it-waited"),
     pytest.param(
         BLOCKED, Evidence(False, False, True, "completed"), JobState.COMPLETED, id="its-process-waits-no-more"

@@ -1,7 +1,7 @@
 """Whatever happens to a process job in whatever order, its process is started once and the state tells the truth.
 
-A random run drives `step` against a process that asks for tokens, a user who
-stops and signs in, and daemons that die.
+A random run drives `step` against a process that asks for tokens and lines, a user who
+stops, signs in and answers, and daemons that die.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from azjobs.core.events import (
     Begun,
     Event,
+    InputAsked,
     ProcessEnded,
     ProcessStarted,
     Recovered,
@@ -40,7 +41,7 @@ class ProcessOfAJob(RuleBasedStateMachine):
         self.to_start = 0
         self.started = 0
         self.is_alive = False
-        self.is_waiting = False  # for a token that only a person can bring about
+        self.is_waiting = False  # for what only a person can bring about
         self.is_told_to_stop = False
 
     @initialize()
@@ -93,6 +94,13 @@ class ProcessOfAJob(RuleBasedStateMachine):
         elif isinstance(self.job.state, Blocked):
             self.feed(Released(self.now))
 
+    @rule(is_hidden=st.booleans(), prompt=st.text(max_size=5))
+    @precondition(lambda self: self.is_alive and not self.is_waiting and self.is_going_on())
+    def asks_for_a_line(self, *, is_hidden: bool, prompt: str) -> None:
+        """It calls `input` or `getpass`."""
+        self.feed(InputAsked(self.now, "q", prompt, is_hidden))
+        self.is_waiting = isinstance(self.job.state, Blocked)
+
     @rule()
     @precondition(lambda self: isinstance(self.job.state, Blocked))
     def user_answers(self) -> None:
@@ -140,7 +148,7 @@ class ProcessOfAJob(RuleBasedStateMachine):
         state = self.job.state
         if isinstance(state, Blocked):
             assert self.job.status_message == state.question.text
-            assert (state.question.kind is QuestionKind.SIGN_IN) == self.is_alive
+            assert (state.question.kind is not QuestionKind.SECRET) == self.is_alive
         else:
             assert self.job.status_message == ""
         if self.is_waiting and self.is_going_on():

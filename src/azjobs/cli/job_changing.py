@@ -8,12 +8,11 @@ from typing import Literal, Unpack
 from azjobs.cli.job_choice import Which, chosen, show_jobs
 from azjobs.cli.shell import Shell
 from azjobs.commands.parameters import JobId
-from azjobs.core.errors import InvalidInput
-from azjobs.core.questions import ENVIRONMENT
 from azjobs.core.secret import SecureString
 from azjobs.core.spelling import spell_out
-from azjobs.core.states import QuestionKind
 from azjobs.session import job_list, job_stopping
+from azjobs.session.answering import answer_job as answer_job_
+from azjobs.session.answering import prompt_of
 from azjobs.session.local import local
 from azjobs.session.looking import load_views
 from azjobs.session.views import JobView
@@ -95,25 +94,29 @@ def answer_job(
     shell: Shell,
     id: JobId,
     *,
+    text: str | None = None,
     password_stdin: bool = False,
     choice: Literal["again", "done"] | None = None,
 ) -> int:
-    """Give a blocked job what it waits for: its password, or what became of a request that nobody answered.
+    """Give a blocked job what it waits for: a line, a password, or what became of a request that nobody answered.
+
+    On a terminal it asks for a line or a password that is not given.
 
     Args:
         shell: the invocation.
         id: The job's id or name.
+        text: The line that the job asks for.
         password_stdin: Read the password from the first line of stdin.
         choice: Send the unanswered request again, or take it as done.
     """
     view = job_list.view_of(local(), int(id) if id.isdecimal() else id)
+    prompt = prompt_of(view)
     secret: SecureString | None = None
-    if choice is None:
-        if view.question is not None and view.question.kind is not QuestionKind.SECRET:
-            raise InvalidInput(f"{view.name} waits: {view.question.text}")
-        names = [name for name in view.question.names if name != ENVIRONMENT] if view.question is not None else []
-        if names:
-            asked = view.row.work.secrets.get(names[0], "The password")
-            secret = shell.ask_secret(f"{asked}: ", is_on_stdin=password_stdin)
-    job_list.answer_job(view.uuid, secret, choice=choice or "")
+    if password_stdin or (prompt is not None and prompt.is_hidden and text is None and choice is None):
+        is_empty_good = prompt is not None and prompt.may_be_empty
+        asked = prompt.text if prompt is not None else ""
+        secret = shell.ask_secret(asked, is_on_stdin=password_stdin, may_be_empty=is_empty_good)
+    elif prompt is not None and text is None and choice is None and shell.has_somebody:
+        text = shell.ask_line(prompt.text, is_hidden=False)
+    answer_job_(view.uuid, secret, text=text, choice=choice or "")
     return 0

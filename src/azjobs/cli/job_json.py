@@ -8,7 +8,8 @@ from typing import Any
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import Fault
 from azjobs.core.job import BatchWork, Job
-from azjobs.core.states import Blocked, Failed, JobState, Question, ended_at_of, started_at_of
+from azjobs.core.questions import question_of, status_of
+from azjobs.core.states import Failed, JobState, Question, ended_at_of, started_at_of
 
 
 def job_json(job: Job, *, name: str, state: JobState, has_more_data: bool) -> dict[str, Any]:
@@ -35,12 +36,12 @@ def job_json(job: Job, *, name: str, state: JobState, has_more_data: bool) -> di
         else None,
         "queue": job.queue.name if job.queue else None,
         "location": job.location,
-        "statusMessage": job.status_message or None,
+        "statusMessage": status_of(job) or None,
         "percentComplete": job.percent,
         "submitTime": time_json(job.submitted_at),
         "beginTime": time_json(started_at_of(job.state)),
         "endTime": time_json(ended_at_of(job.state)),
-        "question": _question_json(job.state.question) if isinstance(job.state, Blocked) else None,
+        "question": _question_json(asked) if (asked := question_of(job)) is not None else None,
         "error": fault_json(job.state.fault) if isinstance(job.state, Failed) else None,
     }
 
@@ -80,4 +81,9 @@ def time_json(instant_at: float | None) -> str | None:
 
 
 def _question_json(question: Question) -> dict[str, Any]:
-    return {"kind": question.kind.value, "text": question.text, "names": list(question.names)}
+    return {
+        "kind": question.kind.value,
+        "text": question.text,
+        "names": list(question.names),
+        "prompt": question.prompt or None,
+    }

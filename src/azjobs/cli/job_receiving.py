@@ -46,7 +46,7 @@ def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but two by name
 
     Each record is given once, whoever asks first. A job that failed is no error
     of this command. Of a batch it is the output of its children, in the order of
-    their targets.
+    their targets. With --wait on a terminal you are asked what jobs ask.
 
     Args:
         shell: the invocation.

@@ -18,8 +18,21 @@ from azjobs.cli.value_json import value_json
 from azjobs.core import journal
 from azjobs.core.errors import format_fault
 from azjobs.core.job import PlanWork
-from azjobs.core.journal import Content, DataChunk, Debug, Error, Information, Output, TextChunk, Verbose
+from azjobs.core.journal import (
+    Content,
+    DataChunk,
+    Debug,
+    Error,
+    Information,
+    Output,
+    Progress,
+    TextChunk,
+    Verbose,
+)
+from azjobs.core.secret import SecureString
 from azjobs.process.reader import Entry, JournalReader
+from azjobs.session.answering import answer_line, prompt_in_passing
+from azjobs.session.local import local
 from azjobs.session.values import open_value
 from azjobs.session.views import JobView
 
@@ -30,6 +43,7 @@ class Replay:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._values: list[Any] = []
+        self._begun = ""
         wishes = shell.wishes
         self._is_collected = wishes.is_quiet or wishes.query is not None or wishes.output not in (None, Format.JSONL)
 
@@ -37,8 +51,21 @@ class Replay:
         """Write records, and flush: whoever reads them must not lose any."""
         for entry in entries:
             self._write(view, entry.record)
+            self._begun = _unfinished_after(self._begun, entry.record)
         self._shell.stdout.flush()
         self._shell.stderr.flush()
+
+    def ask(self, view: JobView) -> bool:
+        """Ask whoever is at the terminal for what the job waits for; False where there is nobody, or no answer."""
+        begun, self._begun = self._begun, ""
+        prompt = prompt_in_passing(view)
+        if prompt is None or not self._shell.has_somebody:
+            return False
+        answer = self._shell.ask_line(prompt.text.removeprefix(begun), is_hidden=prompt.is_hidden)
+        if answer is None or not (answer or prompt.may_be_empty):
+            return False
+        answer_line(local(), view, SecureString(answer))
+        return True
 
     def close(self) -> None:
         """Write what was collected."""
@@ -91,6 +118,18 @@ def _write_utf8(stream: TextIO, text: str) -> None:
         stream.write(text)
     else:
         _write_bytes(stream, text.encode())
+
+
+def _unfinished_after(begun: str, record: journal.Record) -> str:
+    """Return what the line says so far that the cursor of a terminal is in."""
+    match record:
+        case Information(text=text, partial=True) | Error(message=text, partial=True):
+            return begun + text
+        case Output(content=TextChunk(text=text)):
+            return (begun + text).rpartition("\n")[2]
+        case Progress():
+            return begun
+    return ""
 
 
 def error_text(view: JobView, error: Error) -> str:

@@ -103,7 +103,26 @@ class Shell:
         self.stderr.flush()
         return self.stdin.readline().strip()
 
-    def ask_secret(self, prompt: str, *, is_on_stdin: bool, instead: str = "--password-stdin") -> SecureString:
+    @property
+    def has_somebody(self) -> bool:
+        """Whether somebody can be asked: there is a terminal to read from and to be seen on."""
+        return self.stdin.isatty() and self.stderr.isatty()
+
+    def ask_line(self, prompt: str, *, is_hidden: bool) -> str | None:
+        """Ask for a line, as it is typed, without its end; None when the terminal is closed (Ctrl-D)."""
+        try:
+            if is_hidden:
+                return _read_hidden(prompt, self.stderr)
+        except EOFError:
+            return None
+        self.stderr.write(prompt)
+        self.stderr.flush()
+        line = self.stdin.readline()
+        return line.removesuffix("\n") if line else None
+
+    def ask_secret(
+        self, prompt: str, *, is_on_stdin: bool, instead: str = "--password-stdin", may_be_empty: bool = False
+    ) -> SecureString:
         """Read a secret: the first line of stdin where that was said, else from the terminal without echo.
 
         Raises:
@@ -117,7 +136,7 @@ class Shell:
             text = _read_hidden(prompt, self.stderr)
         else:
             raise InvalidInput(f"A password is needed, and there is no terminal to ask on. Add {instead}.")
-        if not text:
+        if not text and not may_be_empty:
             raise InvalidInput("The password is empty.")
         return SecureString(text)
 

@@ -158,7 +158,14 @@ class JobStopped(AzJobsError):
 
 
 class JobBlocked(AzJobsError):
-    """The job waits for an answer. Type: azjobs job answer"""
+    """The job waits for an answer. Type: azjobs job answer
+
+    `output` is what the jobs had returned until then, where it was received.
+    """
+
+    def __init__(self, message: str | None = None, *, output: list[object] | None = None) -> None:
+        super().__init__(message)
+        self.output = output or []
 
 
 class JobNotFinished(AzJobsError):

@@ -66,6 +66,15 @@ class SignInMissing(msgspec.Struct, frozen=True):
     is_refused: bool = False
 
 
+class InputAsked(msgspec.Struct, frozen=True):
+    """The job's process asks the user for a line, and waits for it. `ask` tells this question from the next one."""
+
+    at: float
+    ask: str
+    prompt: str
+    is_hidden: bool = False
+
+
 class Refused(msgspec.Struct, frozen=True):
     """The call was refused on this side before anything was sent."""
 
@@ -154,6 +163,7 @@ Event = (
     | NotAnswered
     | SecretMissing
     | SignInMissing
+    | InputAsked
     | Refused
     | Released
     | ProcessStarted

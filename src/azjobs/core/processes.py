@@ -9,6 +9,7 @@ from azjobs.core.events import (
     Begun,
     Effect,
     Event,
+    InputAsked,
     ProcessEnded,
     ProcessStarted,
     Recovered,
@@ -21,12 +22,13 @@ from azjobs.core.events import (
     TimedOut,
 )
 from azjobs.core.job import Job, ProcessWork
-from azjobs.core.questions import ask_for_secrets, ask_for_sign_in
+from azjobs.core.questions import ask_for_input, ask_for_secrets, ask_for_sign_in
 from azjobs.core.states import (
     Blocked,
     Completed,
     Failed,
     NotStarted,
+    Question,
     Running,
     Stopped,
     Stopping,
@@ -51,8 +53,9 @@ def step_process(job: Job, work: ProcessWork, event: Event) -> Outcome:
         case SecretMissing(at, names, _):
             return _after_missing(job, work, at, names)
         case SignInMissing(at, _, text) if isinstance(job.state, Running) or is_process_waiting(job.state):
-            question = ask_for_sign_in(text)
-            return replace(job, state=Blocked(_started(job, at), question), status_message=question.text), []
+            return _block(job, at, ask_for_sign_in(text))
+        case InputAsked(at, ask, prompt, is_hidden) if isinstance(job.state, Running) or is_process_waiting(job.state):
+            return _block(job, at, ask_for_input(ask, prompt, is_hidden=is_hidden))
         case Released(_, _) if isinstance(job.state, Blocked):
             effects: list[Effect] = [] if is_process_waiting(job.state) else [StartProcess()]
             return replace(job, state=Running(job.state.started_at), status_message=""), effects
@@ -73,7 +76,10 @@ def _after_missing(job: Job, work: ProcessWork, at: float, names: tuple[str, ...
     """The process was not started, for want of secrets."""
     if isinstance(job.state, Stopping):
         return _end(job, ProcessEnded(at, "stopped"))
-    question = ask_for_secrets(work.secrets, names)
+    return _block(job, at, ask_for_secrets(work.secrets, names))
+
+
+def _block(job: Job, at: float, question: Question) -> Outcome:
     return replace(job, state=Blocked(_started(job, at), question), status_message=question.text), []
 
 

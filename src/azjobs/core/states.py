@@ -45,14 +45,26 @@ class QuestionKind(StrEnum):
     SIGN_IN = "sign-in"  # the account must be signed in again
     UNANSWERED = "unanswered"  # whether a request took effect; only the user can know
     CHILD = "child"  # a child of the batch waits for an answer
+    INPUT = "input"  # its process asks for a line (`input`)
+    HIDDEN_INPUT = "hidden-input"  # its process asks for a line that nobody is to see (`getpass`)
+
+
+#: What is asked by a process that runs, and waits for the answer; the rest is asked before there is one.
+_OF_PROCESSES = frozenset({QuestionKind.SIGN_IN, QuestionKind.INPUT, QuestionKind.HIDDEN_INPUT})
 
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a blocked job asks. `names`: the secrets it needs, or the key of the unanswered request."""
+    """What a blocked job asks. `names`: the secrets it needs, or the key of the unanswered request.
+
+    Of a process that asks for a line: `prompt` as it wrote it, and `ask`, which
+    tells this question from its next one.
+    """
 
     kind: QuestionKind
     text: str
     names: tuple[str, ...] = ()
+    prompt: str = ""
+    ask: str = ""
 
 
 class NotStarted(msgspec.Struct, frozen=True, tag="NotStarted"):
@@ -120,8 +132,8 @@ NAMES: dict[type, JobState] = {
 
 
 def is_process_waiting(state: State) -> bool:
-    """Whether a process job's process runs and waits: it asks for a sign-in in its midst, for secrets before it."""
-    return isinstance(state, Blocked) and state.question.kind is QuestionKind.SIGN_IN
+    """Whether a process job's process runs and waits: it asks for a sign-in or a line in its midst, else before it."""
+    return isinstance(state, Blocked) and state.question.kind in _OF_PROCESSES
 
 
 def name_of(state: State) -> JobState:

@@ -24,6 +24,7 @@ from azjobs.core.signin import SignIn
 from azjobs.core.states import Blocked, QuestionKind, Stopping, is_process_waiting
 from azjobs.daemon.background import Background
 from azjobs.daemon.followers import Followers
+from azjobs.daemon.held_requests import HeldRequests
 from azjobs.daemon.identity_endpoint import IdentityEndpoint
 from azjobs.daemon.job_tokens import JobTokens
 from azjobs.daemon.ledger import Ledger
@@ -74,7 +75,9 @@ class Daemon:
         exchange = Exchange(Sender(self.transport), self.sign_ins, Budgets(), self.runner, protections)
         self.requests = RequestRunner(self.runner, self.ledger, self.vault, exchange)
         self.processes = ProcessRunner(self.runner, self._store, self.vault, keeper, layout)
-        self.job_tokens = JobTokens(self.runner, self.sign_ins)
+        self.held = HeldRequests(self.runner)
+        self.job_tokens = JobTokens(self.runner, self.sign_ins, self.held)
+        self.processes.on_stop = self.held.refuse
         self.runner.requests = self.requests
         self.runner.processes = self.processes
         self.runner.records = JournalRecords(layout)
@@ -87,6 +90,7 @@ class Daemon:
             vault=self.vault,
             sign_ins=self.sign_ins,
             job_tokens=self.job_tokens,
+            held=self.held,
             sessions=self.sessions,
             rights=Rights(self.runner),
             followers=self.followers,
@@ -164,7 +168,7 @@ class Daemon:
                 case Fate.WATCH:
                     self.processes.watch(job)
                     if is_process_waiting(job.state):
-                        self.job_tokens.expect(job.uuid)
+                        self.held.expect(job.uuid)
                 case Fate.SETTLE:
                     await self.processes.settle(job)
         for job in self._store.load_attached():

@@ -1,4 +1,4 @@
-"""Serve what clients ask about jobs: take them, follow, stop, resume, remove, detach and answer them."""
+"""Serve what clients ask about jobs: take them, follow, stop, resume, remove and detach them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from azjobs.core.errors import (
     JobNotFound,
     JobNotStopped,
 )
-from azjobs.core.events import Begun, Effect, Released, Resumed, StopAsked
+from azjobs.core.events import Begun, Effect, Resumed, StopAsked
 from azjobs.core.job import Job, PlanWork, ProcessWork
 from azjobs.core.plan import check
 from azjobs.core.plans import PLANS
 from azjobs.core.secret import SecureString
-from azjobs.core.states import NotStarted, is_finished, is_process_waiting
+from azjobs.core.states import NotStarted, is_finished
 from azjobs.core.stopping import refusal_to_resume
 from azjobs.daemon.callers import Callers
 from azjobs.daemon.parts import Parts
@@ -37,7 +37,6 @@ class JobRequests:
         self._ledger = parts.ledger
         self._runner = parts.runner
         self._vault = parts.vault
-        self._job_tokens = parts.job_tokens
         self._rights = parts.rights
         self._sessions = parts.sessions
         self._followers = parts.followers
@@ -64,7 +63,6 @@ class JobRequests:
             wire.Resume: self._on_resume,
             wire.Remove: self._on_remove,
             wire.Detach: self._on_detach,
-            wire.Answer: self._on_answer,
         }
 
     async def _on_submit(self, connection: Connection, message: wire.Submit) -> wire.Reply:
@@ -147,10 +145,10 @@ class JobRequests:
         return wire.Ok(message.seq)
 
     async def _on_stop(self, connection: Connection, message: wire.Stop) -> wire.Reply:
-        self._rights.check_jobs(connection, map(self._known, message.uuids))
+        self._rights.check_jobs(connection, map(self.known, message.uuids))
         said: list[str] = []
         for uuid in message.uuids:
-            self._known(uuid)
+            self.known(uuid)
             job = self._runner.apply(uuid, StopAsked(self._runner.now(), message.cancel))
             if job is not None and job.status_message and isinstance(job.work, PlanWork):
                 said.append(job.status_message)
@@ -158,7 +156,7 @@ class JobRequests:
         return wire.Ok(message.seq, "\n".join(said))
 
     async def _on_resume(self, connection: Connection, message: wire.Resume) -> wire.Reply:
-        jobs = [self._known(uuid) for uuid in message.uuids]
+        jobs = [self.known(uuid) for uuid in message.uuids]
         self._rights.check_jobs(connection, jobs)
         for job in jobs:
             if why := refusal_to_resume(job):
@@ -173,8 +171,8 @@ class JobRequests:
         return wire.Ok(message.seq)
 
     async def _on_remove(self, connection: Connection, message: wire.Remove) -> wire.Reply:
-        self._rights.check_jobs(connection, map(self._known, message.uuids))
-        jobs = [self._known(uuid) for uuid in message.uuids]
+        self._rights.check_jobs(connection, map(self.known, message.uuids))
+        jobs = [self.known(uuid) for uuid in message.uuids]
         for job in jobs:
             if not is_finished(job.state) and not message.force:
                 word = job.state_name.value.lower()
@@ -212,8 +210,8 @@ class JobRequests:
             self._remove_files(uuid)
 
     async def _on_detach(self, connection: Connection, message: wire.Detach) -> wire.Reply:
-        self._rights.check_jobs(connection, [self._known(message.uuid)])
-        job = self._known(message.uuid)
+        self._rights.check_jobs(connection, [self.known(message.uuid)])
+        job = self.known(message.uuid)
         self._callers.detach(job.uuid, connection)
         if job.id is None:
             job = replace(job, id=self._ledger.give_id(job.uuid).id)
@@ -221,29 +219,12 @@ class JobRequests:
         await self._ledger.durable()
         return wire.Accepted(message.seq, job)
 
-    async def _on_answer(self, connection: Connection, message: wire.Answer) -> wire.Reply:
-        self._rights.check_jobs(connection, [self._known(message.uuid)])
-        job = self._known(message.uuid)
-        if message.choice not in ("", "again", "done"):
-            raise InvalidInput('The choice is "again" or "done".')
-        unknown = set(message.secrets) - set(job.work.secrets)
-        if unknown:
-            asked = ", ".join(sorted(job.work.secrets)) or "no secret"
-            raise InvalidInput(f"The job asks for {asked}, not for {', '.join(sorted(unknown))}.")
-        await self._vault.put_job_secrets(job.uuid, message.secrets)
-        if message.environment and isinstance(job.work, ProcessWork):
-            environment = await self._vault.put_environment(message.environment)
-            await self._vault.release_environment(job.work.environment)  # the lost one
-            self._runner.replace(replace(job, work=replace(job.work, environment=environment)))
-        if message.secrets or message.choice or message.environment:
-            if isinstance(job.work, ProcessWork) and is_process_waiting(job.state):
-                self._job_tokens.ask_again(job.uuid)  # its process waits for a token
-            else:
-                self._runner.apply(job.uuid, Released(self._runner.now(), message.choice))
-        await self._ledger.durable()
-        return wire.Accepted(message.seq, self._runner.find(job.uuid) or self._known(job.uuid))
+    def known(self, uuid: str) -> Job:
+        """Return a job, finished or not.
 
-    def _known(self, uuid: str) -> Job:
+        Raises:
+            JobNotFound: there is none.
+        """
         job = self._runner.find(uuid) or self._store.load(uuid)
         if job is None:
             raise JobNotFound(f"No job {uuid}. Type: azjobs job get")

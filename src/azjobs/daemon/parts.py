@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from azjobs.daemon.followers import Followers
+from azjobs.daemon.held_requests import HeldRequests
 from azjobs.daemon.job_tokens import JobTokens
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.plain_reads import PlainReads
@@ -29,6 +30,7 @@ class Parts:
     vault: Vault
     sign_ins: SignIns
     job_tokens: JobTokens
+    held: HeldRequests
     sessions: Sessions
     rights: Rights
     followers: Followers

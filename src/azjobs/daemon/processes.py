@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ class ProcessRunner:
         self._restarted: set[str] = set()
         self._caps = OutputCaps()
         self.identity_url = ""
+        self.on_stop: Callable[[str], None] = lambda _: None
 
     async def close(self) -> None:
         """Let go of all processes; they go on."""
@@ -93,6 +95,7 @@ class ProcessRunner:
 
     def stop(self, job: Job) -> None:
         """End the job's process and all that it started."""
+        self.on_stop(job.uuid)
         self._background.spawn(self._stop(job))
 
     def watch(self, job: Job) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from azjobs.core import wire
 from azjobs.core.job import ProcessWork
+from azjobs.daemon.answer_requests import AnswerRequests
 from azjobs.daemon.job_requests import JobRequests
 from azjobs.daemon.parts import Parts
 from azjobs.daemon.rights import refuse_jobs
@@ -34,7 +35,12 @@ class Service:
         self._started_at = time.time()
         self.jobs = JobRequests(parts)
         own: Handlers = {wire.Status: self._on_status, wire.Shutdown: self._on_shutdown}
-        self._handlers: Handlers = {**own, **self.jobs.handlers(), **SignInRequests(parts).handlers()}
+        self._handlers: Handlers = {
+            **own,
+            **self.jobs.handlers(),
+            **AnswerRequests(parts, self.jobs.known).handlers(),
+            **SignInRequests(parts).handlers(),
+        }
 
     def serve_also(self, handlers: Handlers) -> None:
         """Serve more kinds of message."""

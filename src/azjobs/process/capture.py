@@ -24,6 +24,7 @@ from azjobs.core.journal import Warning as WarningRecord
 from azjobs.process.journal import JournalWriter
 from azjobs.process.pieces import LineCutter, chunk_of, line_of
 
+_BEGUN_CAP = 1024  # guess: bytes; more is no prompt
 _OWN_FOLDER = os.path.dirname(__file__)  # noqa: PTH120 - compared with co_filename, which is text
 
 
@@ -105,6 +106,14 @@ class JobStreams:
             for sink in self._sinks:
                 sink.write_pending(final=final)
 
+    def take_unfinished(self) -> str:
+        """Return the line that was begun on standard output, else on standard error, and keep it out of the streams.
+
+        What of it was flushed is in them already.
+        """
+        with self.lock:
+            return next((line for sink in self._sinks if (line := sink.take_line())), "")
+
     def _print_out(self, piece: bytes) -> None:
         if self._kind is ProcessKind.FILE:
             self.writer.write(Output(self.writer.stamp(), chunk_of(piece)))
@@ -153,6 +162,7 @@ class _LineSink(io.RawIOBase):
         self._emit = emit
         self._raw_fd = raw_fd
         self._cutter = LineCutter()
+        self._begun = b""  # what was written of the unfinished line
 
     def write(self, data: Any, /) -> int:
         view = memoryview(data).cast("B")
@@ -160,7 +170,7 @@ class _LineSink(io.RawIOBase):
             return os.write(self._raw_fd, view)
         with self._streams.lock:
             for piece in self._cutter.feed(view):
-                self._emit(piece)
+                self._write(piece)
         return len(view)
 
     def flush(self) -> None:
@@ -170,7 +180,16 @@ class _LineSink(io.RawIOBase):
         if self._cutter.holds_something and self._streams.writer.is_open:
             with self._streams.lock:
                 for piece in self._cutter.flush(final=final):
-                    self._emit(piece)
+                    self._write(piece)
+
+    def take_line(self) -> str:
+        """Return the unfinished line, and forget it."""
+        line, self._begun = self._begun + self._cutter.take(), b""
+        return line.decode("utf-8", "backslashreplace")
+
+    def _write(self, piece: bytes) -> None:
+        self._begun = (self._begun + piece).rpartition(b"\n")[2][-_BEGUN_CAP:]
+        self._emit(piece)
 
     def writable(self) -> bool:
         return True

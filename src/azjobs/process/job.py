@@ -25,6 +25,7 @@ from typing import Any
 from azjobs.core.errors import Fault
 from azjobs.core.job import ProcessKind
 from azjobs.core.journal import Begin, End, Outcome
+from azjobs.process.asking import replace_input
 from azjobs.process.cap import OutputCap
 from azjobs.process.capture import JobStreams
 from azjobs.process.clib import flush_c_output, name_process
@@ -172,6 +173,7 @@ def _run_python(message: StartMessage, streams: JobStreams, guard: StopGuard) ->
         if package.stdin is not None:
             _take_input(package.stdin)
         runtime = _prepare(message)
+        replace_input(runtime, streams)
         with guard, runtime.scope():
             call = _Calls(message, streams, runtime)
             known = _run_first(package, call)

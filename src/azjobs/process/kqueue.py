@@ -39,6 +39,10 @@ class KqueueWatch:
             return False
         return is_running(pid, started)
 
+    def add_told(self, fd: int) -> None:
+        """Wake also when this becomes readable; it stays the caller's."""
+        self._queue.control([select.kevent(fd, select.KQ_FILTER_READ, select.KQ_EV_ADD)], 0)
+
     def fileno(self) -> int:
         """Return what is readable when something happened."""
         return self._queue.fileno()
@@ -46,6 +50,8 @@ class KqueueWatch:
     def wait(self, timeout_s: float | None) -> Wake:
         """Sleep until something happens."""
         events = self._queue.control(None, 16, timeout_s)
+        if any(event.filter == select.KQ_FILTER_READ for event in events):
+            return Wake.TOLD
         if any(event.filter == select.KQ_FILTER_PROC for event in events):
             return Wake.CLOSED
         return Wake.WRITTEN if events else Wake.TIME

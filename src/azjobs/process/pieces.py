@@ -59,6 +59,12 @@ class LineCutter:
         if len(self._held) >= CHUNK_SIZE_BYTES:
             yield from self._cut(whole_sequences(self._held))
 
+    def take(self) -> bytes:
+        """Return what is held, and hold it no more."""
+        taken = bytes(self._held)
+        self._held.clear()
+        return taken
+
     def flush(self, *, final: bool = False) -> Iterator[bytes]:
         """Yield the unfinished line as far as it is; an unfinished UTF-8 sequence only if this is the end."""
         yield from self._cut(len(self._held) if final else whole_sequences(self._held))

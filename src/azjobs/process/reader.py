@@ -187,12 +187,13 @@ def follow(
     position: Position = Position(),  # noqa: B008 - immutable
     *,
     timeout_s: float | None = None,
+    told_fd: int | None = None,
 ) -> Iterator[list[Entry]]:
-    """Yield what is new, batch by batch, until the job has ended or `timeout_s` is over.
+    """Yield what is new, batch by batch, until the job has ended, `timeout_s` is over or `told_fd` is readable.
 
     It sleeps until the journal changes. Nothing is consumed: no cursor is touched.
     """
-    with JournalReader(journal, position) as reader, _Waiter(journal, timeout_s) as waiter:
+    with JournalReader(journal, position) as reader, _Waiter(journal, timeout_s, told_fd) as waiter:
         while True:
             is_last = is_complete(journal)  # asked before reading: then everything is there to be read
             for batch in reader.batches(final=is_last):
@@ -224,13 +225,17 @@ def receive(journal: Path, deliver: Callable[[Sequence[Entry]], None], *, keep: 
 
 
 def receive_to_end(
-    journal: Path, deliver: Callable[[Sequence[Entry]], None], *, timeout_s: float | None = None
+    journal: Path,
+    deliver: Callable[[Sequence[Entry]], None],
+    *,
+    timeout_s: float | None = None,
+    told_fd: int | None = None,
 ) -> bool:
-    """Receive until the job has ended; False when `timeout_s` was over before that.
+    """Receive until the job has ended; False when before that `timeout_s` was over, or `told_fd` readable.
 
     The cursor is held only while something is given, so another receiver gets its share.
     """
-    with _Waiter(journal, timeout_s) as waiter:
+    with _Waiter(journal, timeout_s, told_fd) as waiter:
         while True:
             is_last = is_complete(journal)  # another receiver may get the final record
             if receive(journal, deliver) or is_last:
@@ -255,7 +260,7 @@ def _is_more(record: Record) -> bool:
 
 
 class _Waiter:
-    """Sleeps until a journal may have more, up to a deadline; while nothing happens it does nothing.
+    """Sleeps until a journal may have more, or something is told, or a deadline; else it does nothing.
 
     A process that ends has closed its journal before it is told of, so no event of
     that can be missed. Without a process to be watched (its first record is not
@@ -264,7 +269,7 @@ class _Waiter:
     is looked at again without an event, and now and then all the same.
     """
 
-    def __init__(self, journal: Path, timeout_s: float | None) -> None:
+    def __init__(self, journal: Path, timeout_s: float | None, told_fd: int | None) -> None:
         self._deadline_at = None if timeout_s is None else monotonic() + timeout_s
         self._looks_left = 0
         self._journal = journal
@@ -273,9 +278,11 @@ class _Waiter:
         for path in (journal, companion(journal, OUT_SUFFIX), companion(journal, ERR_SUFFIX)):
             if path.exists():
                 self._watch.add(path)
+        if told_fd is not None:
+            self._watch.add_told(told_fd)
 
     def wait(self) -> bool:
-        """Sleep; False when the time is over."""
+        """Sleep; False when the time is over, or something was told."""
         if not self._has_process and (begin := load_begin(self._journal)) is not None and is_of_here(begin):
             self._has_process = True
             if not self._watch.add_process(begin.pid, begin.start_time):
@@ -286,6 +293,8 @@ class _Waiter:
             if pauses[-1] <= 0:
                 return False
         wake = self._watch.wait(min(pauses, default=None))
+        if wake is Wake.TOLD:
+            return False
         self._looks_left = _CLOSING_LOOKS if wake is Wake.CLOSED else max(0, self._looks_left - 1)
         return True
 

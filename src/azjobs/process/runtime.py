@@ -25,6 +25,9 @@ class JobRuntime(Protocol):
     def scope(self) -> AbstractContextManager[object]:
         """Return what is entered around the user's code."""
 
+    def ask(self, prompt: str, *, is_hidden: bool) -> str:
+        """Ask the user for a line; waits as long as a person takes. Raises EOFError: nobody will answer."""
+
 
 Prepare = Callable[[dict[str, Any]], JobRuntime]
 
@@ -43,6 +46,10 @@ class BareRuntime:
     def scope(self) -> AbstractContextManager[object]:
         """Nothing stands around the user's code."""
         return nullcontext()
+
+    def ask(self, _prompt: str, *, is_hidden: bool) -> str:  # noqa: ARG002 - by its name
+        """There is nobody to ask: as `input` says where there is no more input."""
+        raise EOFError("EOF when reading a line")
 
 
 def prepare_runtime(hook: str, runtime: dict[str, Any]) -> JobRuntime:

@@ -10,7 +10,6 @@ import os
 import select
 import struct
 import sys
-import time
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -32,6 +31,7 @@ class Wake(Enum):
 
     TIME = "time"  # nothing happened
     WRITTEN = "written"
+    TOLD = "told"  # something else that was asked for is readable
     CLOSED = "closed"  # a writer closed a file, perhaps after writing: it may have ended
 
 
@@ -43,6 +43,9 @@ class FileWatch(Protocol):
 
     def add_process(self, pid: int, started: int) -> bool:
         """Wake as if a file was closed when this very process has ended; False when it has ended already."""
+
+    def add_told(self, fd: int) -> None:
+        """Wake also when this becomes readable; it stays the caller's."""
 
     def fileno(self) -> int:
         """Return what is readable when something happened, to be waited for with other things; -1: there is none."""
@@ -88,6 +91,7 @@ class InotifyWatch:
             raise OSError(_errno(), "inotify_init1")
         self._watches: list[int] = []
         self._exits: list[int] = []
+        self._told_fds: list[int] = []
 
     def add(self, path: Path) -> None:
         """Watch an existing file or folder too."""
@@ -105,6 +109,10 @@ class InotifyWatch:
         self._exits.append(fd)
         return is_running(pid, started)
 
+    def add_told(self, fd: int) -> None:
+        """Wake also when this becomes readable; it stays the caller's."""
+        self._told_fds.append(fd)
+
     def fileno(self) -> int:
         """Return what is readable when a file was written or closed."""
         return self._fd
@@ -112,11 +120,13 @@ class InotifyWatch:
     def wait(self, timeout_s: float | None) -> Wake:
         """Sleep until something happens; all events so far count as one."""
         poll = select.poll()
-        for fd in (self._fd, *self._exits):
+        for fd in (self._fd, *self._exits, *self._told_fds):
             poll.register(fd, select.POLLIN)
         ready = [fd for fd, _ in poll.poll(None if timeout_s is None else timeout_s * 1000)]
         if not ready:
             return Wake.TIME
+        if any(fd in ready for fd in self._told_fds):  # what else happened is found out by the next wait
+            return Wake.TOLD
         is_closed = self._fd in ready and _has_close(os.read(self._fd, _READ_SIZE))
         for fd in self._exits:
             if fd in ready:  # told once
@@ -183,6 +193,9 @@ def _drain(fd: int) -> bool:
 class IntervalWatch:
     """No event can be had: every wait is a short sleep, and counts as a change."""
 
+    def __init__(self) -> None:
+        self._told_fds: list[int] = []
+
     def add(self, path: Path) -> None:
         """Nothing to arm."""
 
@@ -190,14 +203,19 @@ class IntervalWatch:
         """Nothing to arm."""
         return is_running(pid, started)
 
+    def add_told(self, fd: int) -> None:
+        """Wake also when this becomes readable; it stays the caller's."""
+        self._told_fds.append(fd)
+
     def fileno(self) -> int:
         """There is none."""
         return -1
 
     def wait(self, timeout_s: float | None) -> Wake:
         """Sleep an interval."""
-        time.sleep(_INTERVAL_S if timeout_s is None else min(timeout_s, _INTERVAL_S))
-        return Wake.WRITTEN
+        pause_s = _INTERVAL_S if timeout_s is None else min(timeout_s, _INTERVAL_S)
+        told, _, _ = select.select(self._told_fds, [], [], pause_s)
+        return Wake.TOLD if told else Wake.WRITTEN
 
     def close(self) -> None:
         """Nothing to close."""

@@ -9,8 +9,9 @@ Layers above use these (each module says more):
     credentials get_credential, and the named credentials of a session
     plans       run_plan, read_plan, what_if: Azure work, blocking or as a job
     jobs        Job
-    job_list    get_job, wait_job, remove_job, answer_job
+    job_list    get_job, wait_job, remove_job
     job_stopping stop_job, resume_job
+    answering   answer_job
     receiving   receive_job
     starting    start_job
     tracking    track

@@ -51,11 +51,13 @@ class Client:
         """
         deadline_at = time.monotonic() + PATIENCE_S
         while True:
-            connection = self._take()
+            connection, begun_at = self._take(), time.monotonic()
             try:
                 reply = connection.ask(message)
             except ConnectionLost as lost:
                 connection.close()
+                if time.monotonic() - begun_at > PATIENCE_S:  # it was held until a person came; that daemon lived long
+                    deadline_at = time.monotonic() + PATIENCE_S
                 if lost.is_sent and isinstance(message, Shutdown):
                     raise DaemonUnavailable("The daemon ended before it answered.") from lost
                 if time.monotonic() > deadline_at:

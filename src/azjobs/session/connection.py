@@ -130,6 +130,11 @@ class Connection:
                 self._pushed.append(reply)
         return self._pushed.popleft()
 
+    def forget_told(self) -> None:
+        """Forget what was told and not asked for: whoever calls this looks for itself."""
+        self._pushed.clear()
+        self._arrived.clear()
+
     def arrived(self) -> list[Changed]:
         """Return what the daemon has told unasked, without waiting.
 

@@ -49,6 +49,16 @@ class Following:
             except ConnectionLost:
                 self.drop()
 
+    def arm(self) -> int:
+        """Return a descriptor that is readable once something is told; what was told before is forgotten.
+
+        Raises:
+            DaemonUnavailable: there is no daemon, and none can be started.
+        """
+        connection = self._connection or self.start()
+        connection.forget_told()
+        return connection.fileno()
+
     def start(self) -> Connection:
         """Connect and follow; `next` does it where it was not done."""
         give_up_at = time.monotonic() + PATIENCE_S

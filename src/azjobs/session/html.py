@@ -22,7 +22,7 @@ def _row(view: JobView) -> str:
     context = view.context
     mark = " [SIMULATOR]" if context is not None and context.environment.is_simulator else ""
     fault = view.fault
-    told = f"{fault.code}: {fault.message}" if fault is not None else view.row.status_message
+    told = f"{fault.code}: {fault.message}" if fault is not None else view.status
     colour = _COLOURS.get(view.state, "inherit")
     cells = (
         str(view.id if view.id is not None else ""),

@@ -6,17 +6,24 @@ given is listed in `daemon.processes`.
 
 from __future__ import annotations
 
+import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 
 from azjobs.core.context import ContextValue
+from azjobs.core.errors import DaemonUnavailable, Refused
+from azjobs.core.questions import PROMPT_CAP
 from azjobs.core.secret import Credential, SecureString
+from azjobs.core.wire import AskUser, Line
 from azjobs.session.context import Context
-from azjobs.session.local import Grants, enter_job
+from azjobs.session.local import Grants, enter_job, local
 from azjobs.store.stand_in import load_layout
+
+FIRST_PAUSE_S, LAST_PAUSE_S = 0.1, 30.0  # guesses: a daemon is back in a moment, or when somebody has seen to it
 
 
 def prepare(runtime: dict[str, Any]) -> Runtime:
@@ -63,6 +70,22 @@ class Runtime:
     def scope(self) -> AbstractContextManager[object]:
         """Nothing more: what is current follows from the grants."""
         return nullcontext()
+
+    def ask(self, prompt: str, *, is_hidden: bool) -> str:
+        """Ask the user for a line; waits as long as a person takes, over any daemon's end.
+
+        Raises:
+            EOFError: the job is being stopped, so nobody will answer.
+        """
+        question, pause_s = AskUser(0, str(uuid4()), prompt[:PROMPT_CAP], is_hidden), FIRST_PAUSE_S
+        while True:
+            try:
+                return local().client.ask(question, Line).line.reveal()
+            except Refused as refused:
+                raise EOFError(str(refused)) from None
+            except DaemonUnavailable:
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 2, LAST_PAUSE_S)
 
     def __repr__(self) -> str:
         return f"<Runtime with {len(self._contexts)} contexts>"

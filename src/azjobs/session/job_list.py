@@ -1,4 +1,4 @@
-"""Find, wait for, remove and answer jobs, of this session and all others.
+"""Find, wait for and remove jobs, of this session and all others.
 
 To look at jobs needs neither daemon nor handle, and a listing is to be quick:
 what the others need is imported where it is used.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from azjobs.core.errors import InvalidInput, JobBlocked, JobNotFinished, JobNotFound
 from azjobs.core.spelling import spell_out
@@ -22,7 +22,6 @@ from azjobs.session.selecting import NOTHING_MORE, Narrowing, Selectors, by_id, 
 from azjobs.session.views import JobView
 
 if TYPE_CHECKING:
-    from azjobs.core.secret import Credential, SecureString
     from azjobs.session.jobs import Job
     from azjobs.session.selecting import JobLike, Jobs
 
@@ -123,7 +122,7 @@ def wait_until_over(here: Local, uuids: Sequence[str], *, timeout_s: float | Non
             if not open_ or (is_any and ended):
                 return ended
             if all(view.question is not None for view in open_):
-                raise JobBlocked(_blocked(open_))
+                raise JobBlocked(" ".join(view.plea for view in open_))
             left_s = None if deadline_at is None else deadline_at - time.monotonic()
             if left_s is not None and left_s <= 0:
                 return ended
@@ -166,51 +165,6 @@ def remove_views(here: Local, views: Sequence[JobView], *, force: bool = False) 
             here.client.ask(Remove(0, tuple(view.uuid for view in left), force), Ok)
 
 
-def answer_job(
-    job: JobLike,
-    password: SecureString | Credential | None = None,
-    *,
-    secrets: dict[str, SecureString] | None = None,
-    choice: Literal["", "again", "done"] = "",
-) -> Job[Any]:
-    """Give a blocked job what it waits for, and return it.
-
-    A job whose environment is lost takes the one of this process.
-
-    Args:
-        job: its id, name, or itself.
-        password: the one secret it asks for.
-        secrets: several, by the names it asks for.
-        choice: whether an unanswered request is to be sent "again", or was "done".
-
-    Raises:
-        JobNotFound: it is not there.
-        InvalidInput: it waits for nothing, or for something else.
-    """
-    from azjobs.core.questions import ENVIRONMENT
-    from azjobs.core.secret import Credential
-    from azjobs.core.wire import Accepted, Answer
-    from azjobs.session.environment import sendable_environment
-
-    here = local()
-    views = find_views(here.layout, names_of(job))
-    if len(views) != 1:
-        raise InvalidInput(f"An answer is for one job; {job} means {len(views)}.")
-    view = views[0]
-    if view.question is None:
-        raise InvalidInput(f"{view.name} waits for no answer: it is {view.state.value}.")
-    given = dict(secrets or {})
-    if password is not None:
-        secret = password.password if isinstance(password, Credential) else password
-        asked = [name for name in view.question.names if name != ENVIRONMENT]
-        if len(asked) != 1:
-            raise InvalidInput(f"{view.name} asks for {', '.join(asked) or 'no secret'}.")
-        given[asked[0]] = secret
-    environment = sendable_environment() if ENVIRONMENT in view.question.names else {}
-    here.client.ask(Answer(0, view.uuid, given, choice, environment), Accepted)
-    return _handle(view, here)
-
-
 def view_of(here: Local, job: JobLike) -> JobView:
     """Return the one job that is meant.
 
@@ -228,8 +182,3 @@ def _handle(view: JobView, here: Local) -> Job[Any]:
     from azjobs.session.jobs import Job
 
     return Job(view.uuid, here)
-
-
-def _blocked(views: Sequence[JobView]) -> str:
-    texts = (f"Job {view.id} {view.name} waits: {view.question.text}" for view in views if view.question is not None)
-    return " ".join(texts)

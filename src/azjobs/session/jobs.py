@@ -138,7 +138,7 @@ class Job(Future[T]):
     @property
     def status_message(self) -> str:
         """What is going on just now, or what it waits for."""
-        return self.view.row.status_message
+        return self.view.status
 
     @property
     def percent(self) -> float | None:
@@ -265,8 +265,8 @@ class Job(Future[T]):
                 view = self.view
                 if view.state in FINISHED:
                     return view
-                if view.question is not None and is_blocked_end:
-                    raise JobBlocked(f"{view.name} waits: {view.question.text}")
+                if view.plea and is_blocked_end:
+                    raise JobBlocked(view.plea)
                 left_s = None if deadline_at is None else deadline_at - time.monotonic()
                 if left_s is not None and left_s <= 0:
                     raise WaitTimedOut(f"{view.name} is not finished; it goes on.")

@@ -13,11 +13,14 @@ from contextvars import ContextVar
 from typing import Any, Literal, NamedTuple, TypeVar, overload
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import JobBlocked, JobFailed, JobNotFound, RequestFailed, format_fault, refusal_of
 from azjobs.core.job import Job as Row
 from azjobs.core.job import PlanWork
 from azjobs.core.plan import PlannedWrite
+from azjobs.core.questions import status_of
 from azjobs.core.secret import Credential, SecureString
 from azjobs.core.states import Blocked, is_finished
 from azjobs.core.wire import Accepted, Changed, Detach, Read, Result, Submit, WhatIf, Writes
@@ -229,7 +232,8 @@ def _await_result(here: Local, row: Row, changes: Following) -> Any:
             return _result(here, row.uuid)
         if isinstance(changed.state, Blocked):
             job = here.client.ask(Detach(0, row.uuid), Accepted).job
-            raise JobBlocked(f"{row.name} waits, as job {job.id}: {changed.state.question.text}")
+            asked = status_of(replace(job, state=changed.state))
+            raise JobBlocked(f"{row.name} waits, as job {job.id}: {asked}")
         if show is not None:
             show(_progress(row, changed))
 

@@ -9,12 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, Unpack
 
 from azjobs.core import journal
-from azjobs.core.errors import InvalidInput, JobFailed
+from azjobs.core.errors import InvalidInput, JobBlocked, JobFailed
 from azjobs.core.job import BatchWork
 from azjobs.core.journal import Debug, Error, Information, Output, Progress, Verbose
 from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, JobState
 from azjobs.process.reader import Entry
+from azjobs.session.answering import ask_here
 from azjobs.session.job_list import remove_views
 from azjobs.session.local import Local, local
 from azjobs.session.looking import load_view, load_views
@@ -83,6 +84,10 @@ class Sink(Protocol):
         """Take records, and flush: they are taken off the journal then."""
         ...
 
+    def ask(self, view: JobView) -> bool:
+        """Ask somebody for what a blocked job waits for; False where nobody answers."""
+        ...
+
     def end(self, before: JobView, after: JobView) -> None:
         """Be told that all that there is of a job was delivered, and what it was before and is now; may raise."""
         ...
@@ -121,6 +126,8 @@ def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but one by name
     Raises:
         InvalidInput: these do not go together; nothing was received.
         JobNotFound: an id or name is not there; nothing was received.
+        JobBlocked: with `wait`: one waits for an answer, and the others were received; nothing was removed. On a
+            terminal and in a notebook you are asked instead.
         JobFailed: with error_action="Stop"; `.output` has what was received; nothing was removed.
     """
     if error_action not in ("Continue", "Stop"):
@@ -132,7 +139,11 @@ def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but one by name
     received = _Collecting(here, is_strict=error_action == "Stop", has_events=write_events)
     if write_job_in_results:
         received.records += [job_of(here, view) for view in views]
-    receive_all(here, views, manner, received, timeout_s=timeout)
+    try:
+        receive_all(here, views, manner, received, timeout_s=timeout)
+    except JobBlocked as blocked:
+        blocked.output = list(received.records)
+        raise
     remove_ended(here, views, manner)
     return received.records
 
@@ -140,14 +151,25 @@ def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but one by name
 def receive_all(
     here: Local, views: Sequence[JobView], manner: Manner, sink: Sink, *, timeout_s: float | None = None
 ) -> None:
-    """Give `sink` what is new of jobs, one after the other, of a batch that of its children first."""
+    """Give `sink` what is new of jobs, one after the other, of a batch that of its children first.
+
+    Raises:
+        JobBlocked: some wait for an answer; all the others were received.
+    """
+    pleas: list[str] = []
     deadline_at = None if timeout_s is None else time.monotonic() + timeout_s
     for named in views:
         for view in _with_children(here, named, manner):
             left_s = None if deadline_at is None else max(0.0, deadline_at - time.monotonic())
-            deliver = partial(sink.deliver, view)
-            receive_entries(here, view, deliver, wait=manner.wait, keep=manner.keep, timeout_s=left_s)
-            sink.end(view, load_view(here.layout, view.uuid))
+            deliver, (wait, keep) = partial(sink.deliver, view), manner[:2]
+            try:
+                receive_entries(here, view, deliver, wait=wait, keep=keep, timeout_s=left_s, ask=sink.ask)
+            except JobBlocked as blocked:  # what the others say is not held up by it
+                pleas.append(str(blocked))
+            else:
+                sink.end(view, load_view(here.layout, view.uuid))
+    if pleas:
+        raise JobBlocked(" ".join(pleas))
 
 
 def remove_ended(here: Local, views: Sequence[JobView], manner: Manner) -> None:
@@ -188,11 +210,18 @@ class _Collecting:
         self._here = here
         self._is_strict = is_strict
         self._has_events = has_events
+        self._begun = ""  # the unfinished line on the screen
 
     def deliver(self, view: JobView, entries: Sequence[Entry]) -> None:
         for entry in entries:
             _sort_in(view, entry, self.records)
+            if isinstance(entry.record, Information):
+                self._begun = self._begun + entry.record.text if entry.record.partial else ""
         sys.stdout.flush()
+
+    def ask(self, view: JobView) -> bool:
+        begun, self._begun = self._begun, ""
+        return ask_here(self._here, view, begun)
 
     def end(self, before: JobView, after: JobView) -> None:
         event = event_of(self._here, before, after) if self._has_events else None

@@ -12,7 +12,8 @@ from azjobs.core.job import Job as Row
 from azjobs.core.job import JobType, PlanWork
 from azjobs.core.layout import Layout
 from azjobs.core.observe import Evidence, observe
-from azjobs.core.states import Blocked, Failed, JobState, Question, ended_at_of, is_finished, started_at_of
+from azjobs.core.questions import question_of, status_of
+from azjobs.core.states import Failed, JobState, Question, ended_at_of, is_finished, started_at_of
 from azjobs.process.journal import is_alive, load_begin, load_end
 from azjobs.process.reader import has_unread
 
@@ -85,7 +86,19 @@ class JobView:
     @property
     def question(self) -> Question | None:
         """What it waits for; None when it is not blocked."""
-        return self.row.state.question if isinstance(self.row.state, Blocked) else None
+        return question_of(self.row) if self.state is JobState.BLOCKED else None
+
+    @property
+    def status(self) -> str:
+        """What is going on just now, or what it waits for."""
+        return status_of(self.row)
+
+    @property
+    def plea(self) -> str:
+        """What it waits for, as a sentence that names it and says what to type; "" when it is not blocked."""
+        if self.question is None:
+            return ""
+        return f"{'' if self.id is None else f'Job {self.id} '}{self.name} waits: {self.question.text}"
 
     @property
     def begin_time(self) -> datetime | None:

@@ -116,13 +116,18 @@ class Detach(msgspec.Struct, tag=True, frozen=True):
 
 
 class Answer(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
-    """Answer what a blocked job asks: its secrets by name, its environment, or the choice "again" or "done"."""
+    """Answer what a blocked job asks: its secrets by name, its environment, or the choice "again" or "done".
+
+    `line`: what its process asked for; `ask` says which of its questions that answers.
+    """
 
     seq: int
     uuid: str
     secrets: dict[str, SecureString] = {}
     choice: str = ""
     environment: dict[str, str] = {}
+    line: SecureString | None = None
+    ask: str = ""
 
     def __repr__(self) -> str:
         """Show no variable of the environment."""
@@ -194,6 +199,15 @@ class Prune(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
     is_rehearsal: bool = False
 
 
+class AskUser(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
+    """Ask the user for a line, in a job's process. To ask again with the same `ask` is the same question."""
+
+    seq: int
+    ask: str
+    prompt: str = ""
+    is_hidden: bool = False
+
+
 class Status(msgspec.Struct, tag=True, frozen=True):
     """Ask how the daemon is."""
 
@@ -224,6 +238,7 @@ Message = (
     | FindCredential
     | DropCredential
     | GetToken
+    | AskUser
     | Status
     | Shutdown
 )

@@ -73,6 +73,13 @@ class Token(msgspec.Struct, tag=True, frozen=True):
     expires_on: int
 
 
+class Line(msgspec.Struct, tag=True, frozen=True):
+    """What the user answered: never shown, since nobody knows here what it is."""
+
+    seq: int
+    line: SecureString
+
+
 class CredentialNames(msgspec.Struct, tag=True, frozen=True):
     """User names by credential name."""
 
@@ -150,6 +157,7 @@ Reply = (
     | Result
     | Writes
     | Token
+    | Line
     | CredentialNames
     | Pruned
     | DaemonStatus

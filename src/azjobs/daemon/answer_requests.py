@@ -1,0 +1,71 @@
+"""Serve questions and answers: what a job's process asks its user, and what somebody answers a blocked job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from azjobs.core import wire
+from azjobs.core.errors import InvalidInput, Refused
+from azjobs.core.events import Released
+from azjobs.core.job import Job, ProcessWork
+from azjobs.core.questions import status_of
+from azjobs.core.states import Blocked, is_process_waiting
+from azjobs.daemon.parts import Parts
+from azjobs.daemon.server import Connection, Handlers
+
+
+class AnswerRequests:
+    """One method a request. `known` returns a job by its uuid."""
+
+    def __init__(self, parts: Parts, known: Callable[[str], Job]) -> None:
+        self._ledger = parts.ledger
+        self._runner = parts.runner
+        self._vault = parts.vault
+        self._job_tokens = parts.job_tokens
+        self._held = parts.held
+        self._rights = parts.rights
+        self._known = known
+
+    def handlers(self) -> Handlers:
+        """Return what serves each kind of message."""
+        return {wire.AskUser: self._on_ask, wire.Answer: self._on_answer}
+
+    async def _on_ask(self, connection: Connection, message: wire.AskUser) -> wire.Reply:
+        job = self._rights.job_of(connection)
+        if job is None:
+            raise Refused("Only the process of a job asks this way.")
+        asking = self._held.ask(job.uuid, message.ask, message.prompt, is_hidden=message.is_hidden)
+        return wire.Line(message.seq, await connection.while_open(asking))
+
+    async def _on_answer(self, connection: Connection, message: wire.Answer) -> wire.Reply:
+        job = self._known(message.uuid)
+        self._rights.check_jobs(connection, [job])
+        if message.line is not None:
+            await self._held.answer(job.uuid, message.ask, message.line)
+        else:
+            await self._take(job, message)
+        await self._ledger.durable()
+        return wire.Accepted(message.seq, self._runner.find(job.uuid) or self._known(job.uuid))
+
+    async def _take(self, job: Job, message: wire.Answer) -> None:
+        """Keep what was missing, and let the job go on."""
+        if message.choice not in ("", "again", "done"):
+            raise InvalidInput('The choice is "again" or "done".')
+        unknown = set(message.secrets) - set(job.work.secrets)
+        if unknown:
+            asked = ", ".join(sorted(job.work.secrets)) or "no secret"
+            raise InvalidInput(f"The job asks for {asked}, not for {', '.join(sorted(unknown))}.")
+        if isinstance(job.state, Blocked) and job.state.question.ask:
+            raise InvalidInput(f"The job waits: {status_of(job)}")
+        await self._vault.put_job_secrets(job.uuid, message.secrets)
+        if message.environment and isinstance(job.work, ProcessWork):
+            environment = await self._vault.put_environment(message.environment)
+            await self._vault.release_environment(job.work.environment)  # the lost one
+            self._runner.replace(replace(job, work=replace(job.work, environment=environment)))
+        if message.secrets or message.choice or message.environment:
+            if isinstance(job.work, ProcessWork) and is_process_waiting(job.state):
+                self._job_tokens.ask_again(job.uuid)  # its process waits for a token
+            else:
+                self._runner.apply(job.uuid, Released(self._runner.now(), message.choice))
