@@ -10,8 +10,11 @@ from azjobs.process.capture import JobStreams
 from azjobs.process.runtime import JobRuntime
 
 
-def replace_input(runtime: JobRuntime, streams: JobStreams) -> None:
-    """Ask by `runtime` from now on. What was begun on a line of standard output is a part of the question."""
+def replace_input(runtime: JobRuntime, streams: JobStreams, *, has_stdin: bool) -> None:
+    """Ask by `runtime` from now on. What was begun on a line of standard output is a part of the question.
+
+    `has_stdin`: the job was given a standard input, which `input` reads.
+    """
 
     def ask(prompt: object, *, is_hidden: bool) -> str:
         text = streams.take_unfinished() + str(prompt)
@@ -27,6 +30,7 @@ def replace_input(runtime: JobRuntime, streams: JobStreams) -> None:
         """Ask the job's user for a line that nobody is to see, and return it without its end."""
         return ask(prompt, is_hidden=True)
 
-    builtins.input = input_
+    if not has_stdin:
+        builtins.input = input_
     for name in ("getpass", "unix_getpass", "fallback_getpass"):
         setattr(getpass, name, getpass_)

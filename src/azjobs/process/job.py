@@ -173,7 +173,7 @@ def _run_python(message: StartMessage, streams: JobStreams, guard: StopGuard) ->
         if package.stdin is not None:
             _take_input(package.stdin)
         runtime = _prepare(message)
-        replace_input(runtime, streams)
+        replace_input(runtime, streams, has_stdin=package.stdin is not None)
         with guard, runtime.scope():
             call = _Calls(message, streams, runtime)
             known = _run_first(package, call)
