@@ -17,6 +17,7 @@ from azjobs.azure.broker import TokenBroker
 from azjobs.azure.sender import Sender
 from azjobs.azure.transport import AiohttpTransport
 from azjobs.core.budget import Budgets
+from azjobs.core.context import ContextValue
 from azjobs.core.events import ProcessEnded, Recovered, Released
 from azjobs.core.job import Job, PlanWork, ProcessWork
 from azjobs.core.layout import Layout
@@ -108,6 +109,7 @@ class Daemon:
         self.leisure = Leisure(self._is_busy, self._leaving.set)
         self.server = Server(self.service, version=version, epoch=self._store.epoch, on_quiet=self.leisure.begin)
         self.sign_ins.on_added = self._signed_in
+        self.sign_ins.lacking = self._lacking
 
     async def run(self, listening: socket.socket, identity: socket.socket | None = None) -> None:
         """Serve until asked to leave, or idle, or without a keeper; `identity`: the port of the identity endpoint."""
@@ -175,12 +177,21 @@ class Daemon:
             self.service.jobs.callers.adopt(job)
         await self._hold()
 
+    def _lacking(self) -> list[ContextValue]:
+        """The contexts of jobs that wait for a sign-in: one of them is what they lack."""
+        return [
+            context
+            for job in self.runner
+            if _lacks_sign_in(job)
+            for context in (job.context, *job.grants)
+            if context is not None
+        ]
+
     def _signed_in(self, scope: str, sign_in: SignIn) -> None:
         """A sign-in was added: jobs that were blocked for want of it try again."""
         for job in self.runner:
-            is_blocked = isinstance(job.state, Blocked) and job.state.question.kind is QuestionKind.SIGN_IN
-            is_lacking = job.context is not None and is_served(job.context, scope, sign_in)
-            if is_blocked and is_lacking and isinstance(job.work, PlanWork):
+            is_served_now = job.context is not None and is_served(job.context, scope, sign_in)
+            if _lacks_sign_in(job) and is_served_now and isinstance(job.work, PlanWork):
                 self.runner.apply(job.uuid, Released(self.runner.now()))
         self.job_tokens.signed_in(scope, sign_in)
 
@@ -207,6 +218,10 @@ class Daemon:
     def _broken(self, error: Exception) -> None:
         log.error("Leaving: %s", error)
         self._leaving.set()
+
+
+def _lacks_sign_in(job: Job) -> bool:
+    return isinstance(job.state, Blocked) and job.state.question.kind is QuestionKind.SIGN_IN
 
 
 def listening_socket(fd: int) -> socket.socket:

@@ -46,7 +46,7 @@ class Sessions:
 
     def job_finished(self, _: Job) -> None:
         """A job that ended may have been the last to need the sign-ins of a session that is gone."""
-        if self._ended_sessions:
+        if self._ended_sessions or len(self._sign_ins.stand_ins):
             self._background.spawn(self._forget_sign_ins(set(self._ended_sessions)))
 
     def close(self) -> None:
@@ -80,7 +80,8 @@ class Sessions:
 
     async def _forget_sign_ins(self, scopes: set[str]) -> None:
         needed = {context.scope for job in self._jobs() for context in (*job.grants, job.context) if context}
-        for scope in scopes - needed:
+        await self._sign_ins.stand_ins.keep_only(needed)
+        for scope in scopes - needed - self._sign_ins.stand_ins.standing_for(needed):
             await self._sign_ins.drop_scope(scope)
             if scope not in self._watched:
                 self._ended_sessions.discard(scope)

@@ -7,7 +7,7 @@ the safe (`daemon.safe`). Persons sign in to many tenants at once (`daemon.users
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -23,6 +23,7 @@ from azjobs.core.errors import NotSignedIn, SignInFailed, WrongTarget
 from azjobs.core.signin import SignIn
 from azjobs.daemon.credential_processes import ProcessCredential
 from azjobs.daemon.safe import Safe
+from azjobs.daemon.stand_ins import StandIns
 from azjobs.daemon.users import TOKEN_CACHE, Users, person_of
 from azjobs.daemon.vault import HeldSignIn, Vault
 from azjobs.store.protocol import JobStore
@@ -51,6 +52,8 @@ class SignIns:
         self._derived: dict[tuple[str, SignInKey], HeldSignIn] = {}
         self._refused: set[tuple[str, SignInKey]] = set()  # their cached token is not to be had again
         self._dropped: set[tuple[str, SignInKey]] = set()  # not to be derived again
+        self.stand_ins = StandIns(vault)
+        self.lacking: Callable[[], Iterable[ContextValue]] = tuple  # the contexts of jobs that wait for a sign-in
         self.on_added: Callable[[str, SignIn], None] = lambda _scope, _sign_in: None
 
     async def load(self) -> None:
@@ -62,6 +65,7 @@ class SignIns:
                 self._load(HeldSignIn(sign_in, secrets, scope))
         for held in await self._vault.sign_ins():
             self._load(held)
+        await self.stand_ins.load()
         await self._users.load(saved)
 
     def _load(self, held: HeldSignIn) -> None:
@@ -96,13 +100,14 @@ class SignIns:
             token = await self._fetch(held, sign_in.environment.scope, owner=trial, cache=cache)
         finally:
             self._broker.forget(sign_in.key, trial)
-        return Added(token, await self._keep(held, cache))
+        return Added(token, await self._keep(held, cache, token))
 
     async def drop(self, scope: str, key: SignInKey) -> None:
         """Forget a sign-in; with the last one of a person, their tokens."""
         self._held.pop((scope, key), None)
         self._derived.pop((scope, key), None)
         self._broker.forget(key, scope)
+        await self.stand_ins.drop((scope, key))
         other = self._of_person(person_of(scope, key))
         if other is None:
             await self._forget(scope, key)
@@ -141,15 +146,13 @@ class SignIns:
         """
         if tenant and tenant.lower() != context.tenant.id.lower():
             raise WrongTarget(f"The context {context.name} is for {context.tenant_label}, not for tenant {tenant}.")
-        person = person_of(context.scope, context.sign_in_key)
         scope = " ".join(scopes) or context.environment.scope
         while True:
-            held, cache = self._find(context), self._users.find(person)
-            if held is None:
-                raise _gone(context.account_label)
-            check_environment(context, held.sign_in.environment)
+            held = self._checked(context)
+            person = person_of(held.scope, held.sign_in.key)
+            cache = self._users.find(person)
             try:
-                return await self._fetch(held, scope, owner=context.scope, claims=claims)
+                return await self._fetch(held, scope, owner=held.scope, claims=claims)
             except SignInFailed:
                 # Else somebody signed in again meanwhile: nobody would tell of that
                 if self._find(context) is held and self._users.find(person) is cache:
@@ -161,11 +164,8 @@ class SignIns:
         Raises:
             NotSignedIn, WrongTarget: as `token`.
         """
-        held = self._find(context)
-        if held is None:
-            raise _gone(context.account_label)
-        check_environment(context, held.sign_in.environment)
-        return self._broker.ready(held.sign_in, context.environment.scope, owner=context.scope)
+        held = self._checked(context)
+        return self._broker.ready(held.sign_in, context.environment.scope, owner=held.scope)
 
     def route(self, context: ContextValue) -> Route:
         """Return the way to the Resource Manager of a context: the one of whoever signed in."""
@@ -177,12 +177,12 @@ class SignIns:
     def forget_token(self, context: ContextValue, token: Token) -> None:
         """Fetch a new token next time: Azure refused this one. Whoever was refused before has seen to that already."""
         held = self._find(context)
-        if held is None or not self._broker.keeps(token, held.sign_in, context.environment.scope, owner=context.scope):
+        if held is None or not self._broker.keeps(token, held.sign_in, context.environment.scope, owner=held.scope):
             return
-        self._refused.add((context.scope, context.sign_in_key))
-        self._broker.forget(context.sign_in_key, context.scope)
+        self._refused.add((held.scope, held.sign_in.key))
+        self._broker.forget(held.sign_in.key, held.scope)
 
-    async def _keep(self, held: HeldSignIn, cache: UserCache | None) -> str:
+    async def _keep(self, held: HeldSignIn, cache: UserCache | None, token: Token) -> str:
         """Hold a sign-in that has given a token; returns the warning."""
         sign_in, scope = held.sign_in, held.scope
         is_saved = scope == USER_SCOPE and sign_in.is_saved
@@ -197,7 +197,8 @@ class SignIns:
         warning = await self._save_secrets(held) if is_saved else ""
         if cache is not None:
             warning = await self._keep_person(held, cache, is_saved=is_saved) or warning
-        self.on_added(scope, sign_in)
+        for served in [scope, *await self.stand_ins.signed_in(scope, sign_in, token.token, self.lacking())]:
+            self.on_added(served, sign_in)
         return warning
 
     async def _save_secrets(self, held: HeldSignIn) -> str:
@@ -235,9 +236,21 @@ class SignIns:
             raise _gone(sign_in.key.account)
         return cache
 
+    def _checked(self, context: ContextValue) -> HeldSignIn:
+        held = self._find(context)
+        if held is None:
+            raise _gone(context.account_label)
+        check_environment(context, held.sign_in.environment)
+        return held
+
     def _find(self, context: ContextValue) -> HeldSignIn | None:
-        """The sign-in of a context; a person who signed in to one tenant has one for each."""
+        """The sign-in of a context, or what stands in for it."""
         at = (context.scope, context.sign_in_key)
+        standing = self.stand_ins.scope_of(at)
+        return (self._find_at((standing, at[1])) if standing else None) or self._find_at(at)
+
+    def _find_at(self, at: tuple[str, SignInKey]) -> HeldSignIn | None:
+        """A sign-in; a person who signed in to one tenant has one for each."""
         held = self._held.get(at) or self._derived.get(at)
         if held is not None or at in self._dropped:
             return held

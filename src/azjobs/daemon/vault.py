@@ -3,6 +3,7 @@
 Keys:
     job:<uuid>:<name>             a secret of a job
     signin:<scope>:<sign-in key>  a sign-in: description and secrets, as JSON
+    standin:<scope>:<sign-in key>  whose sign-in is used in its place, as JSON
     users:<scope>:<environment>|<account>  the token cache of a person, as MSAL writes it
     credential:<session>:<name>   a named credential, as JSON
     session:<session>             the leader of a session: "pid start_time"
@@ -36,6 +37,15 @@ class HeldSignIn(msgspec.Struct, frozen=True):
     sign_in: SignIn
     secrets: dict[str, str]
     scope: str
+
+
+class HeldStandIn(msgspec.Struct, frozen=True):
+    """For the sign-in `key` of `scope` that of `standing` is used, which is of the account with that object id."""
+
+    scope: str
+    key: SignInKey
+    standing: str
+    object_id: str
 
 
 class HeldCredential(msgspec.Struct, frozen=True):
@@ -132,6 +142,20 @@ class Vault:
         keys = await self._channel.keys("signin:")
         values = await self._channel.get_many(list(keys))
         return [msgspec.json.decode(v, type=HeldSignIn) for v in values.values() if v is not None]
+
+    async def put_stand_in(self, held: HeldStandIn) -> None:
+        """Hold whose sign-in is used in place of another."""
+        await self._channel.put(f"standin:{held.scope}:{held.key}", msgspec.json.encode(held))
+
+    async def drop_stand_in(self, scope: str, key: SignInKey) -> None:
+        """Forget whose sign-in was used in place of this one."""
+        await self._channel.drop(f"standin:{scope}:{key}")
+
+    async def stand_ins(self) -> list[HeldStandIn]:
+        """Return whose sign-ins are used in place of others."""
+        keys = await self._channel.keys("standin:")
+        values = await self._channel.get_many(list(keys))
+        return [msgspec.json.decode(v, type=HeldStandIn) for v in values.values() if v is not None]
 
     async def put_user(self, name: str, cache: str) -> None:
         """Hold the token cache of a person; `name` is its scope, environment and account."""
