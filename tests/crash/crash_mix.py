@@ -1,7 +1,8 @@
 """The client of a round: it submits a small mix of jobs, and says in a file what it asked for and what it was told.
 
-Run as a program of its own: `crash_mix.py FOLDER GROUP STANDING`. To add a kind
-of job: a line in `main`, and what must be true of it in `crash_truth`.
+Run as a program of its own: `crash_mix.py FOLDER GROUP STANDING PACE`. A patient
+one waits until what it stops and removes has begun. To add a kind of job: a line
+in `main`, and what must be true of it in `crash_truth`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ PASSWORD = "Pa55-word-long"
 STANDING_GROUP = "standing"
 ENDLESS = ("endless", "removed")
 ENDLESS_S = 300  # longer than any round: it ends only by being stopped
+PATIENT, HASTY = "patient", "hasty"
 PATIENCE_S = 10.0
 
 
@@ -65,7 +67,7 @@ class Client:
         return value
 
 
-def main(folder: str, group: str, standing: str) -> None:
+def main(folder: str, group: str, standing: str, pace: str) -> None:
     """Sign in, submit everything, stop one, remove one, and leave; a forked child makes a blocking call meanwhile."""
     client = Client(folder)
     if client.ask("connect", "account", lambda: az.connect_az_account(environment="AzureSimulator")) is None:
@@ -93,29 +95,35 @@ def main(folder: str, group: str, standing: str) -> None:
     def group_job() -> Any:
         return az.new_az_resource_group(f"{group}-group", location="eastus", as_job=True, job_name="group")
 
-    lines = f"{folder}/command.lines"
-    shell = ["sh", "-c", f"echo begin >>{lines}; echo said; sleep 0.05; echo end >>{lines}"]
+    def command(name: str, seconds: float) -> Callable[[], Any]:
+        lines = f"{folder}/{name}.lines"
+        words = ["sh", "-c", f"echo begin >>{lines}; echo said; sleep {seconds}; echo end >>{lines}"]
+        return lambda: az.start_job(command=words, name=name)
+
     endless = submit("endless", process("endless", ENDLESS_S))
     submit("machine", machine)
-    removed = submit("removed", process("removed", ENDLESS_S))
+    removed = submit("removed", command("removed", ENDLESS_S))
     submit("function", process("function", 0.05))
-    submit("command", lambda: az.start_job(command=shell, name="command"))
+    submit("command", command("command", 0.05))
     submit("group", group_job)
     submit("acting", process("acting", 0.0, f"{group}-acting"))
     submit("restart", restart)
     if removed is not None:
+        if pace == PATIENT:
+            _await_begin(folder, "removed", removed)
         client.ask("remove", "removed", lambda: az.remove_job(removed, force=True))
     if endless is not None:
-        _await_begin(folder, endless)
+        if pace == PATIENT:
+            _await_begin(folder, "endless", endless)
         client.ask("stop", "endless", lambda: az.stop_job(endless))
     os.kill(caller, signal.SIGKILL)
     os.waitpid(caller, 0)
     say(folder, "left", "client")
 
 
-def _await_begin(folder: str, endless: Any) -> None:
+def _await_begin(folder: str, name: str, job: Any) -> None:
     give_up_at = time.monotonic() + PATIENCE_S
-    while not Path(f"{folder}/endless.lines").exists() and endless.state == "Running":
+    while not Path(f"{folder}/{name}.lines").exists() and job.state == "Running":
         if time.monotonic() > give_up_at:
             return
         time.sleep(0.01)

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import crash_killing
 import crash_mix
@@ -119,7 +120,9 @@ class Round:
         return {**os.environ, "AZJOBS_HOME": str(self.home.folder), "PYTHONPATH": str(self.patch)}
 
     def arm(self, kills: Iterable[Kill], *, is_census: bool = False) -> None:
-        """Say what is killed; processes that start from now on know of it."""
+        """Say what is killed; processes that start from now on know of it. The pace of the client comes with it."""
+        kills = tuple(kills)
+        self.pace = (crash_mix.PATIENT, crash_mix.HASTY)[crc32("+".join(map(str, kills)).encode()) % 2]
         plan = {
             "kills": [{"edge": kill.edge, "side": kill.side, "nth": kill.nth} for kill in kills],
             "is_census": is_census,
@@ -130,7 +133,7 @@ class Round:
 
     def play(self) -> None:
         """Let the client submit and leave, then let everything end: start again what is needed, answer what asks."""
-        mix = [sys.executable, str(HERE / "crash_mix.py"), str(self.folder), self.name, STANDING]
+        mix = [sys.executable, str(HERE / "crash_mix.py"), str(self.folder), self.name, STANDING, self.pace]
         with (self.folder / "client.log").open("wb") as log:
             subprocess.run(mix, env=self.environment, stdout=log, stderr=log, timeout=ROUND_S, check=False)
         wait_until(self._has_ended, timeout_s=ROUND_S, what="every job has ended", pause_s=PAUSE_S)

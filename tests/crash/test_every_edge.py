@@ -37,7 +37,7 @@ SHORT = (
     "daemon/process.journal:create_journal/after/1",
     "spare/process.warm:wait_for_job/after/1",
     "daemon/daemon.server:Connection.send/before/6",
-    "job/process.command:_Shim.pump/before/1",
+    "job/process.command:_Shim.start/after/1",
     "daemon/azure.sender:Sender.send/before/5",
     "daemon/daemon.records:JournalRecords.write/after/4",
     "keeper/keeper.loop:Keeper._advance/before/9+daemon/store.sqlite:SqliteStore.commit/before/9",

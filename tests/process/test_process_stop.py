@@ -16,7 +16,7 @@ from azjobs.process import table
 from azjobs.process.exits import wait_exit
 from azjobs.process.identity import has_ended, start_time
 from azjobs.process.journal import is_alive, load_end
-from azjobs.process.stop import StopResult, stop_tree
+from azjobs.process.stop import StopResult, kill_marked, stop_tree
 from azjobs.process.table import descendants, list_processes
 
 #: A process that survives SIGTERM, says so, and goes on for long.
@@ -26,6 +26,26 @@ STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready
 def stop(site: Site, job: RunningJob, grace_s: float) -> StopResult:
     """Stop a job."""
     return site.thread.run(stop_tree(*job.started, grace_s))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no environment of others can be read")
+def test_who_has_the_mark_is_killed_with_all_that_came_from_it(site: Site) -> None:
+    """Also a child that dropped it from its environment; whoever has another mark goes on."""
+    code = "env -i sleep 60 & echo $!; setsid sleep 60 & echo $!; wait"
+    trees = [
+        subprocess.Popen(["sh", "-c", code], env={**os.environ, "MARK": mark}, stdout=subprocess.PIPE, text=True)
+        for mark in ("mine", "mine too")
+    ]
+    pids = [[tree.pid, *(int(tree.stdout.readline()) for _ in range(2))] for tree in trees if tree.stdout]
+    try:
+        wait_until(lambda: len(descendants(list_processes(), {tree.pid for tree in trees})) == 4, "all run")
+        site.thread.run(kill_marked(b"MARK=mine"))
+        assert is_gone(pids[0])
+        assert not any(is_gone([pid]) for pid in pids[1])
+    finally:
+        site.thread.run(kill_marked(b"MARK=mine too"))
+        for tree in trees:
+            tree.communicate()
 
 
 def test_a_job_that_answers_ends_by_itself(site: Site) -> None:

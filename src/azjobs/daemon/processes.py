@@ -33,13 +33,14 @@ from azjobs.daemon.recovery import NOT_BEGUN, end_of
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.vault import SecretsMissing, Vault
 from azjobs.keeper.channel import KeeperChannel
+from azjobs.keeper.start import JOB_VARIABLE
 from azjobs.process.frames import START_LOST, StartMessage
 from azjobs.process.identity import boot_id, is_running, open_exit_fd
 from azjobs.process.interpreter import Interpreter
-from azjobs.process.journal import is_alive, load_begin, remove_files
+from azjobs.process.journal import is_alive, load_begin, load_end, remove_files
 from azjobs.process.launcher import Exited, StartProcess, default_launcher
 from azjobs.process.spawn import LaunchFailed
-from azjobs.process.stop import stop_tree
+from azjobs.process.stop import kill_marked, stop_tree
 from azjobs.store.protocol import JobStore
 
 log = logging.getLogger(__name__)
@@ -159,6 +160,7 @@ class ProcessRunner:
             raise SecretsMissing((ENVIRONMENT,))
         key = await self._key(job, work)
         own = job_environment(environment, job.context, endpoint=self.identity_url, key=key)
+        own |= {JOB_VARIABLE: job.uuid}
         runtime: dict[str, Any] = {
             "job_key": key,
             "uuid": job.uuid,
@@ -221,7 +223,7 @@ class ProcessRunner:
         if exited.exit_code is None:
             self._background.spawn(self._await_lock(exited.job_id, exited.pid))
         else:
-            self._end(exited.job_id, exited.exit_code)
+            self._background.spawn(self._end(exited.job_id, exited.exit_code))
 
     def _watched_ended(self, uuid: str, pid: int) -> None:
         fd = self._watched.pop(uuid)
@@ -241,15 +243,17 @@ class ProcessRunner:
         """Nobody of ours was its parent: ask the keeper, who reaped it if it died without a word."""
         exits = await self._keeper.exits()
         mine = [ended for ended in exits if ended.pid == pid]
-        self._end(uuid, os.waitstatus_to_exitcode(mine[-1].status) if mine else None)
+        await self._end(uuid, os.waitstatus_to_exitcode(mine[-1].status) if mine else None)
         if mine:
             await self._keeper.ack_exits(mine)
 
-    def _end(self, uuid: str, exit_code: int | None) -> None:
+    async def _end(self, uuid: str, exit_code: int | None) -> None:
+        journal = self._layout.journal_file(uuid)
+        if load_end(journal) is None:  # it was killed, and could end nothing of what it had started
+            await kill_marked(_mark(uuid))
         job = self._runner.find(uuid)
         if job is None:
             return
-        journal = self._layout.journal_file(uuid)
         self._caps.drop(journal)
         end = end_of(journal, self._runner.now(), exit_code)
         is_lost = end.fault is not None and end.fault.code in (START_LOST, NOT_BEGUN)
@@ -260,3 +264,7 @@ class ProcessRunner:
             return
         self._restarted.discard(uuid)
         self._runner.apply(uuid, end)
+
+
+def _mark(uuid: str) -> bytes:
+    return f"{JOB_VARIABLE}={uuid}".encode()

@@ -47,7 +47,8 @@ SECRET_NAMES = frozenset(
 #: How a host's managed identity is reached: such a sign-in runs in a credential process, which is told them.
 HOST_NAMES = frozenset({"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "MSI_ENDPOINT", "MSI_SECRET"})
 _PROXY_NAMES = frozenset({"http_proxy", "https_proxy", "all_proxy"})  # a password may be in their address
-_SESSION_NAMES = frozenset({"AZJOBS_SESSION"})  # a daemon belongs to no session
+JOB_VARIABLE = "AZJOBS_JOB"  #: marks what a job starts; its value is the job's uuid
+_SESSION_NAMES = frozenset({"AZJOBS_SESSION", JOB_VARIABLE})  # a daemon belongs to no session, and to no job
 
 
 def daemon_command(home: Path) -> list[str]:
