@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from azjobs.cli.job_json import job_json, time_json
 from azjobs.cli.job_tables import elapsed, job_table, powershell_table
 from azjobs.cli.job_waiting import exit_code
 from azjobs.core.context import AZURE_CLOUD, Account, AccountType, ContextValue, Subscription, Tenant
 from azjobs.core.errors import Fault
 from azjobs.core.job import Job, PlanWork, ProcessKind, ProcessWork
+from azjobs.core.job_json import job_json, time_json
 from azjobs.core.questions import ask_for_secrets
 from azjobs.core.states import Blocked, Completed, Failed, JobState, NotStarted, Running
 

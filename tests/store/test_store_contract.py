@@ -8,6 +8,7 @@ from store_samples import Opener, make_job
 
 from azjobs.core.context import AZURE_CLOUD, SignInKey
 from azjobs.core.errors import Fault, JobNotFound
+from azjobs.core.job import Notice
 from azjobs.core.signin import SignIn
 from azjobs.core.states import Blocked, Completed, Failed, Question, QuestionKind, Running, Stopped
 from azjobs.store.protocol import Fenced
@@ -193,6 +194,26 @@ def test_job_that_ends_is_unfinished_no_more(open_store: Opener):
     assert store.load_unfinished() == []
     store.commit()
     assert open_store().load_unfinished() == []
+
+
+def test_notice_is_due_from_the_end_of_its_job_until_it_is_given(open_store: Opener):
+    """A job that goes on, or has no notice, is not among them; one that is removed is not any more."""
+    store = open_store()
+    notice = Notice(("mail", "me"), "/")
+    going_on = store.add(make_job("u1", notice=notice, submitted_at=2.0), is_attached=False)
+    store.add(make_job("u2", state=Completed(1.0, 2.0)), is_attached=False)
+    store.add(make_job("u3", notice=notice, state=Completed(1.0, 2.0), submitted_at=1.0), is_attached=False)
+    assert [job.uuid for job in store.load_notices_due()] == ["u3"]
+    ended = msgspec.structs.replace(going_on, state=Completed(1.0, 2.0))
+    store.save([ended])
+    store.commit()
+    store = open_store()
+    assert [job.uuid for job in store.load_notices_due()] == ["u3", "u1"]
+    store.save([msgspec.structs.replace(ended, notice=msgspec.structs.replace(notice, is_given=True))])
+    store.remove(["u3"])
+    assert store.load_notices_due() == []
+    store.commit()
+    assert open_store().load_notices_due() == []
 
 
 def test_payload_is_kept_until_it_is_dropped(open_store: Opener):

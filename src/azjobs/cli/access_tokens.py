@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azjobs.cli.job_json import time_json
 from azjobs.cli.shell import Shell
+from azjobs.core.job_json import time_json
 from azjobs.session import access_tokens
 
 if TYPE_CHECKING:  # annotations are read as text

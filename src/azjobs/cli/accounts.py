@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from azjobs.cli.job_json import context_json
 from azjobs.cli.picking import picker
 from azjobs.cli.shell import Shell
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import InvalidInput
+from azjobs.core.job_json import context_json
 from azjobs.core.profile import MOST_CONTEXTS
 from azjobs.core.secret import Credential, SecureString
 from azjobs.session.accounts import signing_in, signing_out

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from azjobs.cli.job_json import context_json
 from azjobs.cli.shell import Shell
 from azjobs.cli.tables import Column, layout
 from azjobs.core.context import ContextValue
+from azjobs.core.job_json import context_json
 from azjobs.session import autosave, contexts, setting_contexts
 from azjobs.session.context import Context
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import azjobs
-from azjobs.cli.job_json import time_json
 from azjobs.cli.output import Format
 from azjobs.cli.shell import Shell
 from azjobs.core.errors import AzJobsError
+from azjobs.core.job_json import time_json
 from azjobs.core.wire import DaemonStatus, Shutdown, Status
 from azjobs.keeper.launch import run_folder, running_keeper
 from azjobs.keeper.start import daemon_command, daemon_environment

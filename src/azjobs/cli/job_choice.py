@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
-from azjobs.cli.job_json import job_json
 from azjobs.cli.shell import Shell
 from azjobs.core.errors import InvalidInput
+from azjobs.core.job_json import job_json
 from azjobs.session.local import Local
 from azjobs.session.looking import not_found
 from azjobs.session.selecting import Selectors, select

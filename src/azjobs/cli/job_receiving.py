@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Literal, Unpack
 
 from azjobs.cli.job_choice import Which, present, view_json
-from azjobs.cli.job_json import time_json
 from azjobs.cli.job_records import Replay
 from azjobs.cli.job_tables import job_table
 from azjobs.cli.shell import Shell
@@ -16,6 +15,7 @@ from azjobs.cli.value_tables import value_table
 from azjobs.commands.names import option_name
 from azjobs.commands.parameters import JobId
 from azjobs.core.errors import WaitTimedOut
+from azjobs.core.job_json import time_json
 from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, JobState, ended_at_of
 from azjobs.session.job_list import view_of

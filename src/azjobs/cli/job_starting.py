@@ -31,6 +31,7 @@ class How(TypedDict, total=False):
         queue: The queue in which it waits for its turn; it waits for none when not given.
         throttle_limit: How many jobs of that queue run at once from now on; 5 until somebody says it.
         time_limit: After how many seconds it is stopped, and has failed.
+        notify_command: A command to run once it has ended, whether or not anybody waits; no shell runs it.
         output_cap_mb: How much of its output is kept, in MB; by the policy of the home when not given, inf for all.
     """
 
@@ -43,6 +44,7 @@ class How(TypedDict, total=False):
     queue: str | None
     throttle_limit: int | None
     time_limit: float | None
+    notify_command: str | None
     output_cap_mb: float | None
 
 

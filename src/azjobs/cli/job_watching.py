@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
 
 from azjobs.cli.job_choice import Which, chosen
-from azjobs.cli.job_json import job_json, time_json
 from azjobs.cli.job_waiting import exit_code
 from azjobs.cli.output import Format
 from azjobs.cli.shell import Shell
 from azjobs.commands.parameters import JobId
 from azjobs.core.errors import InvalidInput
+from azjobs.core.job_json import job_json, time_json
 from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, ended_at_of
 from azjobs.session.local import Local, local

@@ -16,7 +16,7 @@ from azjobs.core.arm import Answer, Request
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import Fault
 from azjobs.core.lro import Watch
-from azjobs.core.states import JobState, NotStarted, State, name_of
+from azjobs.core.states import JobState, NotStarted, State, is_finished, name_of
 
 FORMAT = 1  # raised when a stored job can no longer be read by the release before
 
@@ -184,6 +184,18 @@ class Queue(msgspec.Struct, frozen=True, omit_defaults=True):
     limit: int | None = None
 
 
+class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A command that is run once the job has ended, and whether it was.
+
+    `environment`: the keeper's name of the environment at submit (never stored itself).
+    """
+
+    words: tuple[str, ...]
+    folder: str
+    environment: str = ""
+    is_given: bool = False
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One job.
 
@@ -219,6 +231,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     labels: dict[str, str] = {}
     queue: Queue | None = None
     time_limit_s: float | None = None
+    notice: Notice | None = None
+
+    @property
+    def is_notice_due(self) -> bool:
+        """Whether it has ended, and nobody was told by its command yet."""
+        return self.notice is not None and not self.notice.is_given and is_finished(self.state)
 
     @property
     def type(self) -> JobType:

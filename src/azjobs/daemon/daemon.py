@@ -31,6 +31,7 @@ from azjobs.daemon.job_tokens import JobTokens
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.leftovers import Leftovers
 from azjobs.daemon.leisure import Leisure
+from azjobs.daemon.notices import Notices
 from azjobs.daemon.parts import Parts
 from azjobs.daemon.plain_reads import PlainReads
 from azjobs.daemon.processes import ProcessRunner
@@ -106,6 +107,8 @@ class Daemon:
         self.pruning = Pruning(self._store, self.ledger, self.followers, self.service.jobs.forget, layout)
         self.service.serve_also(self.pruning.handlers())
         self.runner.on_finished.append(self.pruning.job_finished)
+        self.notices = Notices(self._store, self.ledger, self.vault, layout, self._notice_given)
+        self.runner.on_finished.insert(0, self.notices.job_finished)  # before it is asked whether there is work left
         self.leisure = Leisure(self._is_busy, self._leaving.set)
         self.server = Server(self.service, version=version, epoch=self._store.epoch, on_quiet=self.leisure.begin)
         self.sign_ins.on_added = self._signed_in
@@ -140,6 +143,7 @@ class Daemon:
         await self.identity.close()
         await self.requests.close()
         await self.processes.close()
+        await self.notices.close()
         await self.pruning.close()
         self.sessions.close()
         await self._background.cancel()
@@ -152,11 +156,14 @@ class Daemon:
     async def _recover(self) -> None:
         """Take up every unfinished job (`daemon.recovery` has the rules)."""
         remove_drafts(self._layout.journals_folder)
+        self.notices.recover()
         jobs = self._store.load_unfinished()
         for job in jobs:
             self.runner.take(job)
             if isinstance(job.work, ProcessWork):
                 self.vault.claim_environment(job.work.environment)
+            if job.notice is not None:
+                self.vault.claim_environment(job.notice.environment)
         await self.vault.tidy({job.uuid for job in jobs})
         for job in jobs:
             at = self.runner.now()
@@ -207,13 +214,17 @@ class Daemon:
             await self.vault.drop_job(job.uuid)
         await self._hold()
 
+    async def _notice_given(self) -> None:
+        self.leisure.begin()
+        await self._hold()
+
     async def _hold(self) -> None:
         """Tell the keeper whether there is work for which it must keep a daemon alive."""
-        await self._keeper.hold(len(self.runner))
+        await self._keeper.hold(len(self.runner) + len(self.notices))
 
     def _is_busy(self) -> bool:
         """Whether there is work, or somebody who asks for something or wants to be told."""
-        return bool(len(self.runner) or self.followers.has_watchers or self.server.is_serving)
+        return bool(len(self.runner) or len(self.notices) or self.followers.has_watchers or self.server.is_serving)
 
     def _broken(self, error: Exception) -> None:
         log.error("Leaving: %s", error)

@@ -117,10 +117,19 @@ class JobRequests:
     async def _forget_secrets(self, job: Job) -> None:
         if isinstance(job.work, ProcessWork):
             await self._vault.release_environment(job.work.environment)
+        if job.notice is not None:
+            await self._vault.release_environment(job.notice.environment)
         await self._vault.drop_job(job.uuid)
 
     async def _prepare(self, job: Job, message: wire.Submit) -> Job:
         """Check what was submitted, and complete it with what only the daemon knows."""
+        job = await self._prepare_work(job, message)
+        if job.notice is None:
+            return job
+        environment = await self._vault.put_environment(message.environment)
+        return replace(job, notice=replace(job.notice, environment=environment))
+
+    async def _prepare_work(self, job: Job, message: wire.Submit) -> Job:
         if isinstance(job.work, PlanWork):
             if job.work.plan not in PLANS:
                 raise InvalidInput(f"This version of azjobs has no plan {job.work.plan}.")

@@ -17,7 +17,7 @@ import msgspec
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import InvalidInput
 from azjobs.core.job import Job as Row
-from azjobs.core.job import ProcessKind, ProcessWork, Queue
+from azjobs.core.job import Notice, ProcessKind, ProcessWork, Queue
 from azjobs.core.labels import check_labels
 from azjobs.core.spelling import spell_out
 from azjobs.core.wire import Accepted, Submit
@@ -34,6 +34,7 @@ from azjobs.session.expectations import Expected, check_expected
 from azjobs.session.identity import SESSION_VARIABLE
 from azjobs.session.jobs import Job
 from azjobs.session.local import Local, local
+from azjobs.session.notices import CommandWords, notice_of
 from azjobs.session.session_file import make_job_session
 from azjobs.session.standard_input import stdin_of
 
@@ -56,6 +57,7 @@ class Starting(TypedDict, total=False):
         queue: the queue in which it waits for its turn; it waits for none when not given.
         throttle_limit: how many jobs of that queue run at once from now on; 5 until somebody says it.
         time_limit: after how many seconds it is stopped, and has failed.
+        notify_command: a program and its words, run once the job has ended, whether or not anybody waits.
         output_cap_mb: how much of its output is kept, in MB (1 000 000 bytes); by the home's policy when not given,
             inf for all. What comes after that is dropped, and a warning of the job says so.
         input_object: what it reads from standard input, empty otherwise: text, bytes, or things that are a line each.
@@ -70,6 +72,7 @@ class Starting(TypedDict, total=False):
     queue: str | None
     throttle_limit: int | None
     time_limit: float | None
+    notify_command: CommandWords | None
     output_cap_mb: float | None
     input_object: str | bytes | Iterable[object] | None
 
@@ -85,6 +88,7 @@ class _Terms(NamedTuple):
     time_limit_s: float | None
     output_cap_bytes: int | None
     stdin: bytes | None
+    notice: Notice | None
 
 
 @overload
@@ -180,15 +184,17 @@ def start_job(
 def _terms(here: Local, how: Starting) -> _Terms:
     own = _own_context(here, how.get("az_context"))
     check_expected(own, Expected(how.get("expect_tenant") or "", how.get("expect_subscription") or ""))
+    folder = _folder(how.get("working_directory") or "")
     return _Terms(
         how.get("name") or "",
         own,
-        _folder(how.get("working_directory") or ""),
+        folder,
         check_labels(how.get("labels") or {}),
         queue_of(how.get("queue"), how.get("throttle_limit")),
         check_time_limit(how.get("time_limit")),
         cap_bytes_of(how.get("output_cap_mb")),
         stdin_of(how.get("input_object")),
+        notice_of(how.get("notify_command"), folder),
     )
 
 
@@ -301,6 +307,7 @@ def _row(here: Local, command: str, work: ProcessWork, grants: Sequence[ContextV
         labels=terms.labels,
         queue=terms.queue,
         time_limit_s=terms.time_limit_s,
+        notice=terms.notice,
     )
 
 

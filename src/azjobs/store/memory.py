@@ -120,6 +120,10 @@ class MemoryStore:
         """Return all jobs without an id."""
         return [job for job in self.load_all() if job.id is None]
 
+    def load_notices_due(self) -> list[Job]:
+        """Return all jobs that have ended and whose notice was not given."""
+        return [job for job in self.load_all() if job.is_notice_due]
+
     def load_all(self) -> list[Job]:
         """Return all jobs."""
         jobs = [parse_job(document) for document in self._now.jobs.values()]

@@ -94,6 +94,10 @@ class JobStore(Protocol):
         """Return all jobs without an id, ended or not, in the order of submission."""
         ...
 
+    def load_notices_due(self) -> list[Job]:
+        """Return all jobs that have ended and whose notice was not given, oldest submission first."""
+        ...
+
     def load_all(self) -> list[Job]:
         """Return all jobs, attached ones too, in the order of submission."""
         ...

@@ -28,11 +28,12 @@ UPDATE head SET epoch = epoch + 1, job_format = max(job_format, :job_format) RET
 UPDATE head SET last_id = max(last_id, :last_id) WHERE epoch = :epoch;
 
 -- save_job --
-INSERT INTO jobs (uuid, id, name, state, type, session, parent, submitted_at, ended_at, document)
-VALUES (:uuid, :id, :name, :state, :type, :session, :parent, :submitted_at, :ended_at, :document)
+INSERT INTO jobs (uuid, id, name, state, type, session, parent, submitted_at, ended_at, is_notice_due, document)
+VALUES (:uuid, :id, :name, :state, :type, :session, :parent, :submitted_at, :ended_at, :is_notice_due, :document)
 ON CONFLICT (uuid) DO UPDATE SET
     id = excluded.id, name = excluded.name, state = excluded.state, type = excluded.type, session = excluded.session,
-    parent = excluded.parent, submitted_at = excluded.submitted_at, ended_at = excluded.ended_at, document = excluded.document;
+    parent = excluded.parent, submitted_at = excluded.submitted_at, ended_at = excluded.ended_at,
+    is_notice_due = excluded.is_notice_due, document = excluded.document;
 
 -- remove_job --
 DELETE FROM jobs WHERE uuid = ?;
@@ -71,6 +72,9 @@ SELECT document FROM jobs WHERE ended_at IS NULL ORDER BY submitted_at, uuid;
 
 -- load_attached_jobs --
 SELECT document FROM jobs WHERE id IS NULL ORDER BY submitted_at, uuid;
+
+-- load_notices_due --
+SELECT document FROM jobs WHERE is_notice_due = 1;
 
 -- load_jobs --
 SELECT document FROM jobs ORDER BY submitted_at, uuid;

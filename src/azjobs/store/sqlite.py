@@ -167,6 +167,10 @@ class SqliteStore:
         """Return all jobs without an id."""
         return [job for job in self._load_all("load_attached_jobs") if job.id is None]
 
+    def load_notices_due(self) -> list[Job]:
+        """Return all jobs that have ended and whose notice was not given."""
+        return [job for job in self._load_all("load_notices_due") if job.is_notice_due]
+
     def load_all(self) -> list[Job]:
         """Return all jobs."""
         return self._load_all("load_jobs")
@@ -311,6 +315,7 @@ def _row(job: Job) -> dict[str, Any]:
         "parent": job.parent,
         "submitted_at": job.submitted_at,
         "ended_at": ended_at_of(job.state),
+        "is_notice_due": job.is_notice_due,
         "document": format_job(job).decode(),
     }
 
