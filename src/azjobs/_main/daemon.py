@@ -32,6 +32,8 @@ async def serve(home: Path, handover: Handover) -> int:
     daemon = Daemon(load_layout(home), version=VERSION, keeper=keeper)
     gc.freeze()
     await daemon.run(listening, identity)
+    if daemon.is_failed:
+        return FAILED
     if keeper.closed.done():
         log.warning("The keeper is gone: starting a new one.")
         try:

@@ -200,12 +200,24 @@ class ModeRepaired(UserWarning):
     """A file or folder of the home was open to other users, and was closed to them."""
 
 
+class JobsLost(UserWarning):
+    """The job store was damaged: says which jobs cannot be read, and where what is left of them is."""
+
+
 class DefaultChanged(UserWarning):
     """The saved default context was changed elsewhere; this session goes on in the one it has used so far."""
 
 
 class HomeUnusable(AzJobsError):
     """The home folder cannot be used; nothing was changed."""
+
+
+class StoreDamaged(HomeUnusable):
+    """The job store is damaged. The daemon, when it starts, sets it aside and saves what can be read of it."""
+
+    def __init__(self, message: str, why: str = "") -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class StoreFull(HomeUnusable):

@@ -69,6 +69,16 @@ class Layout(Generic[P]):
         """One byte is appended after each commit of the store."""
         return self.home / "bell"
 
+    @property
+    def losses_file(self) -> P:
+        """What a damaged store has lost: a sentence a line; there only if something was."""
+        return self.home / "losses.txt"
+
+    @property
+    def news_file(self) -> P:
+        """The sentences of these that no command has told yet."""
+        return self.home / "losses.new"
+
     def journal_file(self, uuid: str) -> P:
         """The journal of one job."""
         return self.journals_folder / f"{uuid}.journal"

@@ -18,6 +18,7 @@ from azjobs.azure.sender import Sender
 from azjobs.azure.transport import AiohttpTransport
 from azjobs.core.budget import Budgets
 from azjobs.core.context import ContextValue
+from azjobs.core.errors import StoreDamaged
 from azjobs.core.events import ProcessEnded, Recovered, Released
 from azjobs.core.job import Job, PlanWork, ProcessWork
 from azjobs.core.layout import Layout
@@ -50,6 +51,8 @@ from azjobs.daemon.sign_ins import SignIns, is_served
 from azjobs.daemon.vault import Vault
 from azjobs.keeper.channel import KeeperChannel
 from azjobs.process.journal import remove_drafts, remove_files
+from azjobs.store.losses import load_losses
+from azjobs.store.salvage import CHECKED_BYTES, fault_of, mend, suspect_of
 from azjobs.store.sqlite import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -62,8 +65,10 @@ class Daemon:
         self._layout = layout
         self._keeper = keeper
         self._leaving = asyncio.Event()
+        self.is_failed = False
         self._background = Background()
         layout.journals_folder.mkdir(mode=0o700, exist_ok=True)
+        mend(layout)
         self._store = SqliteStore(layout.store_file, layout.bell_file)
         self.followers = Followers()
         self.ledger = Ledger(self._store, on_commit=self.followers.tell, on_broken=self._broken)
@@ -102,7 +107,7 @@ class Daemon:
             remove_files=self.leftovers.remove,
         )
         self.identity = IdentityEndpoint(self.runner, self.job_tokens)
-        self.service = Service(parts, version=version, leave=self._leaving.set)
+        self.service = Service(parts, version=version, leave=self._leaving.set, losses=lambda: load_losses(layout))
         self.service.jobs.on_taken = self._hold
         self.pruning = Pruning(self._store, self.ledger, self.followers, self.service.jobs.forget, layout)
         self.service.serve_also(self.pruning.handlers())
@@ -130,6 +135,7 @@ class Daemon:
         await self.server.start(listening)
         if identity is not None:
             await self.identity.start(identity)
+        self._background.spawn(self._check_store())
         self._background.spawn(self.pruning.apply())
         self.leisure.begin()
         self._keeper.closed.add_done_callback(lambda _: self._leaving.set())
@@ -226,8 +232,18 @@ class Daemon:
         """Whether there is work, or somebody who asks for something or wants to be told."""
         return bool(len(self.runner) or len(self.notices) or self.followers.has_watchers or self.server.is_serving)
 
+    async def _check_store(self) -> None:
+        """Check a store beside the work that is too big to be checked before it."""
+        if self._layout.store_file.stat().st_size > CHECKED_BYTES:
+            why = await asyncio.get_running_loop().run_in_executor(None, fault_of, self._layout)
+            if why:
+                self._broken(StoreDamaged(f"The job store is damaged ({why}).", why))
+
     def _broken(self, error: Exception) -> None:
         log.error("Leaving: %s", error)
+        if isinstance(error, StoreDamaged):
+            suspect_of(self._layout.store_file).touch(mode=0o600)
+            self.is_failed = True
         self._leaving.set()
 
 

@@ -24,7 +24,9 @@ from azjobs.daemon.sign_in_requests import SignInRequests
 class Service:
     """Everything a client can ask for."""
 
-    def __init__(self, parts: Parts, *, version: str, leave: Callable[[], None]) -> None:
+    def __init__(
+        self, parts: Parts, *, version: str, leave: Callable[[], None], losses: Callable[[], list[str]]
+    ) -> None:
         self._store = parts.store
         self._ledger = parts.ledger
         self._runner = parts.runner
@@ -32,6 +34,7 @@ class Service:
         self._followers = parts.followers
         self._version = version
         self._leave = leave
+        self._losses = losses
         self._started_at = time.time()
         self.jobs = JobRequests(parts)
         own: Handlers = {wire.Status: self._on_status, wire.Shutdown: self._on_shutdown}
@@ -79,6 +82,7 @@ class Service:
         return reply
 
     def _troubles(self) -> Iterator[str]:
+        yield from self._losses()
         if self._ledger.is_full:
             yield "The disk is full: what happened lately is recorded when there is room. Free some space."
         unwritten = [job.shown_name for job in self._runner.unwritten]

@@ -5,19 +5,23 @@ Where jobs are unfinished and no daemon runs, one is started, so that they go on
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import TypeVar, Unpack
 
-from azjobs.core.errors import InvalidInput, JobNotFound
+from azjobs.core.errors import InvalidInput, JobNotFound, JobsLost, StoreDamaged
 from azjobs.core.job import Job as Row
 from azjobs.core.layout import Layout
 from azjobs.core.naming import is_wildcard, matches
 from azjobs.core.states import JobState, is_finished
 from azjobs.session.views import JobView
+from azjobs.store.losses import take_news
 from azjobs.store.reader import Selection, find_named, read_jobs
 
+T = TypeVar("T")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # the module costs a command line 4 ms
 
 
@@ -41,8 +45,26 @@ def load_views(
     **selection: Unpack[Selection],
 ) -> list[JobView]:
     """Return jobs by id: those named, or all that show themselves; `selection` narrows them down (`read_jobs`)."""
-    rows = read_jobs(layout.store_file, ids=ids, uuids=uuids, **selection)
+    rows = _read(layout, lambda: read_jobs(layout.store_file, ids=ids, uuids=uuids, **selection))
     return as_views(layout, rows)
+
+
+def _read(layout: Layout[Path], read: Callable[[], T]) -> T:
+    """Read the store; of one that is damaged what the daemon has saved, which it does at its start."""
+    try:
+        found = read()
+    except StoreDamaged:
+        if is_daemon_alive(layout):
+            raise
+        from azjobs.core.wire import DaemonStatus, Status  # noqa: PLC0415 - hardly ever
+        from azjobs.session.client import Client  # noqa: PLC0415 - as above
+
+        with contextlib.closing(Client(layout, None)) as client:
+            client.ask(Status(0), DaemonStatus)
+        found = read()
+    for sentence in take_news(layout):
+        warnings.warn(JobsLost(sentence), stacklevel=4)
+    return found
 
 
 def as_views(layout: Layout[Path], rows: list[Row]) -> list[JobView]:
@@ -102,7 +124,8 @@ def not_found(missing: Sequence[int | str]) -> JobNotFound:
 
 def _called(layout: Layout[Path], names: Sequence[str]) -> dict[str, list[JobView]]:
     """Return the jobs that show themselves and are called so, by name or pattern."""
-    found = load_views(layout, uuids=find_named(layout.store_file, names)) if names else []
+    uuids = _read(layout, lambda: find_named(layout.store_file, names)) if names else []
+    found = load_views(layout, uuids=uuids) if uuids else []
     called: dict[str, list[JobView]] = {}
     for name in names:
         hits = [view for view in found if view.id is not None and matches(name, view.name)]

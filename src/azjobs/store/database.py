@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from azjobs.core.errors import AzJobsError, HomeUnusable, StoreTooNew
+from azjobs.core.errors import AzJobsError, HomeUnusable, StoreDamaged, StoreTooNew
 from azjobs.core.job import FORMAT, Job, parse_job
 from azjobs.store.protocol import StoreFull
 from azjobs.store.queries import query
@@ -90,7 +90,7 @@ def check(db: sqlite3.Connection, file: Path) -> None:
         raise newer
     written = db.execute(query("job_format")).fetchone()
     if written is None:
-        raise HomeUnusable(_damaged(file, "its head is missing"))
+        raise _damaged(file, "its head is missing")
     if written[0] > FORMAT:
         raise newer
 
@@ -132,14 +132,18 @@ def _as_home_error(error: sqlite3.DatabaseError | OSError, file: Path) -> HomeUn
             f"The disk of {file} is full: nothing more can be recorded. Free some space; nothing was lost."
         )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return HomeUnusable(_damaged(file, str(error)))
+        return _damaged(file, str(error))
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return HomeUnusable(f"The job store {file} is locked by another process.")
     return HomeUnusable(f"The job store {file} cannot be used: {error}.")
 
 
-def _damaged(file: Path, why: str) -> str:
-    return f"The job store {file} is damaged ({why}). It was left as it is; move it away to begin a new one."
+def _damaged(file: Path, why: str) -> StoreDamaged:
+    return StoreDamaged(
+        f"The job store {file} is damaged ({why}). The daemon saves what can be read of it when it starts. "
+        "Type: azjobs daemon stop",
+        why,
+    )
 
 
 def _make_private(file: Path) -> None:

@@ -134,3 +134,30 @@ SELECT document FROM jobs WHERE parent = :parent AND parent <> '';
 -- find_named_jobs --
 SELECT uuid FROM jobs
 WHERE id IS NOT NULL AND fits(CASE name WHEN '' THEN 'Job' || id ELSE name END);
+
+-- quick_check --
+PRAGMA quick_check(1);
+
+-- find_unfinished_jobs --
+SELECT uuid, id, document FROM jobs WHERE ended_at IS NULL ORDER BY submitted_at, uuid;
+
+-- set_aside --
+INSERT OR REPLACE INTO unreadable (uuid, id, document) SELECT uuid, id, CAST(document AS BLOB) FROM jobs WHERE uuid = ?;
+
+-- salvage_jobs --
+SELECT rowid, document FROM jobs NOT INDEXED WHERE rowid >= :low AND rowid < :high ORDER BY rowid;
+
+-- salvage_payloads --
+SELECT rowid, uuid, payload FROM payloads NOT INDEXED WHERE rowid >= :low AND rowid < :high ORDER BY rowid;
+
+-- salvage_sign_ins --
+SELECT scope, key, document FROM sign_ins;
+
+-- salvage_head --
+SELECT epoch, last_id FROM head;
+
+-- salvaged_head --
+UPDATE head SET epoch = :epoch, last_id = :last_id;
+
+-- page_count --
+PRAGMA page_count;

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple, TypedDict
 
 import msgspec
 
+from azjobs.core.errors import HomeUnusable, JobsLost
 from azjobs.core.job import Job
 from azjobs.core.naming import matcher
 from azjobs.core.states import FINISHED, JobState, ended_at_of
@@ -84,7 +86,7 @@ def read_jobs(
     ended_after: float | None = None,
     parent: str | None = None,
 ) -> list[Job]:
-    """Return jobs, ordered by id.
+    """Return jobs, ordered by id; of a row that cannot be read a warning (JobsLost) tells.
 
     Without `ids` and `uuids`: all that show themselves (they have an
     id). With them: those that exist, an attached job asked for by its uuid among
@@ -103,6 +105,7 @@ def read_jobs(
 
     Raises:
         StoreTooNew: a newer version of azjobs wrote the store.
+        StoreDamaged: it is damaged.
         HomeUnusable: it cannot be read; the message names it.
     """
     wanted = _Wanted(states, newest, ended_before, ended_after, parent)
@@ -114,7 +117,7 @@ def read_jobs(
             documents += _documents(db, "read_jobs_by_uuid", [_as_json(uuids or ())])
         else:
             documents = _select(db, wanted) if _is_current(db) else _documents(db, "read_visible_jobs")
-    jobs = {job.uuid: job for job in (parse_stored_job(document, file) for document in documents)}
+    jobs = {job.uuid: job for job in _readable(documents, file)}
     return sorted(wanted.select(jobs.values()), key=_order)
 
 
@@ -181,6 +184,15 @@ def _select(db: sqlite3.Connection, wanted: _Wanted) -> list[str]:
         ended = sorted(ended, key=lambda row: row[1:], reverse=True)[: wanted.newest]
     unfinished = _documents(db, "read_unfinished_jobs", asked) if wanted.has_unfinished else []
     return [*unfinished, *(document for document, _, _ in ended)]
+
+
+def _readable(documents: Iterable[str], file: Path) -> Iterator[Job]:
+    """Yield the jobs that can be read: one that cannot is no reason to show none."""
+    for document in documents:
+        try:
+            yield parse_stored_job(document, file)
+        except HomeUnusable as error:
+            warnings.warn(JobsLost(f"{error} The others are shown."), stacklevel=3)
 
 
 def _documents(db: sqlite3.Connection, name: str, asked: Sequence[str] | Mapping[str, Any] = ()) -> list[str]:

@@ -48,7 +48,7 @@ class _Changes:
         self.has_new_id = False
 
     def put(self, job: Job) -> None:
-        self.rows[job.uuid] = _row(job)  # encoded at once: what cannot be is the caller's error, not the commit's
+        self.rows[job.uuid] = row_of(job)  # encoded at once: what cannot be is the caller's error, not the commit's
         self.jobs[job.uuid] = job
 
     def __bool__(self) -> bool:
@@ -79,7 +79,7 @@ class SqliteStore:
                 self._db.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_BYTES // 4}")  # so that the log shrinks
                 self._epoch, self._last_id = self._raise_epoch()
                 self._wal_fd = os.open(f"{file}-wal", os.O_RDONLY | os.O_CLOEXEC)
-                _sync_folder(file.parent)
+                sync_folder(file.parent)
         except BaseException:
             self.close()
             raise
@@ -304,7 +304,8 @@ class SqliteStore:
         self._checkpointer.execute(query("checkpoint")).fetchall()
 
 
-def _row(job: Job) -> dict[str, Any]:
+def row_of(job: Job) -> dict[str, Any]:
+    """Return a job as the columns of its row."""
     return {
         "uuid": job.uuid,
         "id": job.id,
@@ -331,7 +332,7 @@ def _sync_data(fd: int) -> None:
         os.fdatasync(fd)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the names of new files durable, as `sync` does for what is in them."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
