@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from azjobs.core.errors import (
         AmbiguousContext,
         AzJobsError,
+        BatchFailed,
         CannotSend,
         ConfirmationRequired,
         ContextNotFound,
@@ -61,7 +62,15 @@ if TYPE_CHECKING:
         WrongTarget,
     )
     from azjobs.core.job import JobType
-    from azjobs.core.models import ActionResult, ResourceGroup, RestResponse, Subscription, Tenant, VirtualMachine
+    from azjobs.core.models import (
+        ActionResult,
+        BatchRehearsal,
+        ResourceGroup,
+        RestResponse,
+        Subscription,
+        Tenant,
+        VirtualMachine,
+    )
     from azjobs.core.plan import PlannedWrite
     from azjobs.core.policy import Policy
     from azjobs.core.protection import Protection
@@ -79,6 +88,8 @@ if TYPE_CHECKING:
         enable_az_context_autosave,
         get_az_context_autosave_setting,
     )
+    from azjobs.session.batch_report import TargetReport
+    from azjobs.session.batches import retry_job
     from azjobs.session.context import Context
     from azjobs.session.context_files import import_az_context, save_az_context
     from azjobs.session.contexts import get_az_context, select_az_context
@@ -114,6 +125,7 @@ _HOMES = {
     "azjobs.core.errors": (
         "AmbiguousContext",
         "AzJobsError",
+        "BatchFailed",
         "CannotSend",
         "ConfirmationRequired",
         "ContextNotFound",
@@ -124,7 +136,6 @@ _HOMES = {
         "EnvironmentNotFound",
         "DefaultChanged",
         "Fault",
-        "HomeReadOnly",
         "HomeReadOnly",
         "HomeUnusable",
         "StoreDamaged",
@@ -155,6 +166,7 @@ _HOMES = {
     "azjobs.core.job": ("JobType",),
     "azjobs.core.models": (
         "ActionResult",
+        "BatchRehearsal",
         "ResourceGroup",
         "RestResponse",
         "Subscription",
@@ -177,6 +189,8 @@ _HOMES = {
     "azjobs.session.context": ("Context",),
     "azjobs.session.contexts": ("get_az_context", "select_az_context"),
     "azjobs.session.credentials": ("get_credential",),
+    "azjobs.session.batch_report": ("TargetReport",),
+    "azjobs.session.batches": ("retry_job",),
     "azjobs.session.job_list": ("get_job", "remove_job", "wait_job"),
     "azjobs.session.job_stopping": ("resume_job", "stop_job"),
     "azjobs.session.jobs": ("Job",),
@@ -219,6 +233,8 @@ __all__ = [
     "AmbiguousContext",
     "AutosaveSetting",
     "AzJobsError",
+    "BatchFailed",
+    "BatchRehearsal",
     "CannotSend",
     "ConfirmationRequired",
     "Context",
@@ -268,6 +284,7 @@ __all__ = [
     "StoreFull",
     "StoreTooNew",
     "Subscription",
+    "TargetReport",
     "Tenant",
     "Unopened",
     "VirtualMachine",
@@ -309,6 +326,7 @@ __all__ = [
     "rename_az_context",
     "restart_az_vm",
     "resume_job",
+    "retry_job",
     "save_az_context",
     "select_az_context",
     "set_az_context",

@@ -166,7 +166,7 @@ def test_the_help_of_a_command_lists_its_options_and_its_other_names(run):
     """It is made from the signature and the docstring, and reads the same in both forms."""
     done = run("vm", "stop", "--help")
     assert done.code == 0
-    assert done.out.startswith("Usage: azjobs vm stop [OPTIONS] [NAME]\n\n  Stop a virtual machine and release")
+    assert done.out.startswith("Usage: azjobs vm stop [OPTIONS] [NAME...]\n\n  Stop a virtual machine and release")
     for text in (
         "--stay-provisioned",
         "--as-job",

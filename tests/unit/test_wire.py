@@ -27,6 +27,9 @@ SECRETS = {"pw": SecureString(CANARY)}
 MESSAGES: list[wire.Message] = [
     wire.Hello("1.0", "/usr", "s", 42, leader=(41, 7), job_key="k"),
     wire.Submit(1, make_process_job(), secrets=SECRETS, named={"a": "b"}, payload=b"\x00\xff", environment={"A": "1"}),
+    wire.SubmitBatch(
+        1, make_plan_job(), "stop-az-vm@1", (wire.Target("u", "Stop-AzVM a", "a", {"id": "/a"}),), secrets=SECRETS
+    ),
     wire.Read(2, "get-az-vm@1", {"name": "x", "deep": [{"a": None}]}, CONTEXT),
     wire.WhatIf(3, "new-az-vm@1", {}, CONTEXT),
     wire.Follow(4, ("u",)),
@@ -59,7 +62,7 @@ REPLIES: list[wire.Reply] = [
     wire.Pruned(6, (1, 2)),
     wire.DaemonStatus(7, 42, "1.0", 3, 1.0, ("1 a",), ("2 b",), ("The disk is full.",)),
     wire.Refusal(8, "JobNotFound", "No job 9.", Fault("E", "")),
-    wire.Changed("u", 1, Failed(1.0, 2.0, Fault("E", "Because.", left=("x",))), percent=50.0),
+    wire.Changed("u", 1, Failed(1.0, 2.0, Fault("E", "Because.", left=("x",))), percent=50.0, parent="p"),
 ]
 
 
@@ -92,7 +95,8 @@ def test_message_does_not_show_its_secrets(message: Any):
 def test_secrets_are_on_the_wire():
     """The other side gets what it needs: the mask is for eyes only."""
     for message in MESSAGES:
-        has_secret = isinstance(message, wire.Submit | wire.Answer | wire.PutSignIn | wire.PutCredential)
+        with_secrets = wire.Submit | wire.SubmitBatch | wire.Answer | wire.PutSignIn | wire.PutCredential
+        has_secret = isinstance(message, with_secrets)
         assert (CANARY.encode() in wire.format_frame(message)) is has_secret
 
 

@@ -20,7 +20,7 @@ from azjobs.core.naming import is_wildcard
 from azjobs.session.jobs import Job
 from azjobs.session.plans import showing_progress
 
-FROM_STDIN = "-"
+TARGETS = ("name", "id")  # what may name several
 
 
 def run(shell: Shell, command: Command, function: Callable[..., Any], arguments: dict[str, Any]) -> int:
@@ -28,14 +28,17 @@ def run(shell: Shell, command: Command, function: Callable[..., Any], arguments:
     is_to_confirm = command.confirms and not arguments.pop("force", False) and not arguments.get("what_if")
     if arguments.get("what_if"):  # a rehearsal is no job, and is asked for by adding a word to the line
         arguments = {name: value for name, value in arguments.items() if name not in ("as_job", "job_name")}
-    if arguments.get("id") == FROM_STDIN:
-        from azjobs.cli.many import run_many  # noqa: PLC0415 - few commands are for many
+    count = None
+    if any(isinstance(arguments.get(key), list | tuple) for key in TARGETS):
+        from azjobs.cli.many import run_many, with_targets  # noqa: PLC0415 - few commands are for many
 
-        return run_many(shell, command, function, arguments, is_to_confirm=is_to_confirm)
+        arguments, count = with_targets(shell, arguments)
     if is_to_confirm:
         from azjobs.cli.confirmation import confirm  # noqa: PLC0415 - few commands ask
 
-        confirm(shell, command, arguments)
+        confirm(shell, command, arguments, count=count)
+    if count is not None:
+        return run_many(shell, function, arguments)
     show(shell, call(shell, command, function, settled(shell, arguments)))
     return 0
 

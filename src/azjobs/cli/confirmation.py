@@ -22,8 +22,8 @@ class Declined(AzJobsError):
     """It was not confirmed; nothing was changed."""
 
 
-def confirm(shell: Shell, command: Command, arguments: dict[str, Any], count: int = 1) -> None:
-    """Ask whether the command is to act.
+def confirm(shell: Shell, command: Command, arguments: dict[str, Any], count: int | None = None) -> None:
+    """Ask whether the command is to act; `count`: on how many targets, None for one that is named.
 
     Raises:
         ConfirmationRequired: there is no terminal to ask on.
@@ -34,7 +34,10 @@ def confirm(shell: Shell, command: Command, arguments: dict[str, Any], count: in
         raise ConfirmationRequired(f"{not_done}: confirmation needs a terminal. Add --force.")
     context = resolve_context(arguments.get("az_context"))
     check_expected(context.value, care_of(arguments).expected)
-    if command.cmdlet == GROUP_REMOVAL:
+    if command.cmdlet == GROUP_REMOVAL and count is not None:
+        answer = shell.ask(f"Remove {count} resource groups with all that is in them {place(context)}? Type {count}:")
+        is_confirmed = answer.strip() == str(count)
+    elif command.cmdlet == GROUP_REMOVAL:
         name = str(arguments["name"])
         found = read_plan(
             "count-az-resources@1",
@@ -44,8 +47,8 @@ def confirm(shell: Shell, command: Command, arguments: dict[str, Any], count: in
         answer = shell.ask(group_question(name, int(found["count"]), context))
         is_confirmed = answer.lower() == name.lower()
     else:
-        what = str(arguments.get("name") or arguments.get("id") or "") if count == 1 else f"{count} machines"
-        answer = shell.ask(machine_question(command.path[-1], what, context, is_one=count == 1))
+        what = str(arguments.get("name") or arguments.get("id") or "") if count is None else f"{count} machines"
+        answer = shell.ask(machine_question(command.path[-1], what, context, is_one=count is None))
         is_confirmed = answer.lower() in ("y", "yes")
     if not is_confirmed:
         raise Declined(f"{not_done}: it was not confirmed.")

@@ -28,6 +28,7 @@ FACES = {
     "job stop": "job_changing:stop_job",
     "job resume": "job_changing:resume_job",
     "job remove": "job_changing:remove_job",
+    "job retry": "job_changing:retry_job",
     "job answer": "job_changing:answer_job",
     "job prune": "job_keeping:prune_jobs",
     "job-policy get": "job_keeping:get_job_policy",

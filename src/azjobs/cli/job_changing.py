@@ -1,4 +1,4 @@
-"""The shell's faces of stopping, resuming, removing and answering jobs."""
+"""The shell's faces of stopping, resuming, removing and answering jobs, and of doing them again."""
 
 from __future__ import annotations
 
@@ -68,6 +68,33 @@ def resume_job(
 def _show_wished(shell: Shell, views: Sequence[JobView], *, is_one: bool) -> None:
     if shell.wishes.output is not None or shell.wishes.is_quiet:
         show_jobs(shell, load_views(local().layout, uuids=[view.uuid for view in views]), is_one=is_one)
+
+
+def retry_job(
+    shell: Shell,
+    id: JobId,
+    *,
+    all_targets: bool = False,
+    name: str = "",
+    throttle_limit: int | None = None,
+) -> int:
+    """Do again what an ended Azure job failed to do; of a batch the targets that failed or were stopped.
+
+    It is a new job, in the context of the first one. A password that it needs is asked for by azjobs job answer.
+
+    Args:
+        shell: the invocation.
+        id: The job's id or name.
+        all_targets: Do all targets of the batch again, or the job although it did not fail.
+        name: What the new job is to be called.
+        throttle_limit: How many targets are at work at once; as before when not given.
+    """
+    from azjobs.session.batches import retry_job as retry  # noqa: PLC0415 - the other commands need no plans
+
+    job: int | str = int(id) if id.isdecimal() else id
+    again = retry(job, failed_only=not all_targets, name=name, throttle_limit=throttle_limit)
+    show_jobs(shell, [again.view], is_one=True)
+    return 0
 
 
 @spell_out

@@ -8,11 +8,13 @@ from typing import Unpack
 from azjobs.cli.job_choice import Which, chosen, show_jobs
 from azjobs.cli.shell import Shell
 from azjobs.commands.parameters import JobId
+from azjobs.core.job import JobType
 from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, JobState
 from azjobs.session.job_list import wait_until_over
 from azjobs.session.local import local
 from azjobs.session.looking import load_views
+from azjobs.session.views import JobView
 
 DONE, FAILED, TIMED_OUT, SOME_FAILED = 0, 1, 5, 6
 
@@ -46,7 +48,16 @@ def wait_job(
         raise KeyboardInterrupt("Interrupted. The jobs go on.") from None
     after = load_views(here.layout, uuids=uuids)
     show_jobs(shell, after, is_one=len(id) == 1)
-    return exit_code((view.state for view in after), is_any=any)
+    return exit_code((state for view in after for state in _states(shell, view)), is_any=any)
+
+
+def _states(shell: Shell, view: JobView) -> list[JobState]:
+    """Return the states that count: of an ended batch those of its targets, and say which failed and why."""
+    if view.type is not JobType.BATCH or view.state not in FINISHED:
+        return [view.state]
+    from azjobs.cli.many import say_failures  # noqa: PLC0415 - few jobs are batches
+
+    return say_failures(shell, view)
 
 
 def exit_code(states: Iterable[JobState], *, is_any: bool = False) -> int:

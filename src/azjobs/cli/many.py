@@ -1,8 +1,8 @@
-"""One command for many machines: their ids come by stdin, each becomes a job of its own."""
+"""One command for many targets, from the shell: several names, or ids from stdin; one batch, and one report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,45 +12,78 @@ from azjobs.cli.failures import fault_details
 from azjobs.cli.job_choice import show_jobs
 from azjobs.cli.job_waiting import exit_code
 from azjobs.cli.shell import Shell
-from azjobs.commands.table import Command
+from azjobs.cli.value_json import value_json
+from azjobs.commands.many import several
 from azjobs.core.errors import InvalidInput
+from azjobs.core.models import BatchRehearsal
 from azjobs.core.naming import parse_resource_id
+from azjobs.core.states import JobState
+from azjobs.session.batch_report import report_of, why
 from azjobs.session.job_list import wait_until_over
+from azjobs.session.jobs import Job
 from azjobs.session.local import local
-from azjobs.session.looking import load_views
+from azjobs.session.looking import load_children, load_view
+from azjobs.session.views import JobView
+
+FROM_STDIN = "-"
 
 
-def run_many(
-    shell: Shell, command: Command, function: Callable[..., Any], arguments: dict[str, Any], *, is_to_confirm: bool
-) -> int:
-    """Start a job for each id on stdin; without `as_job` wait for them all. Returns the exit code."""
-    ids = parse_ids(shell.stdin.read())
-    if is_to_confirm:
-        from azjobs.cli.confirmation import confirm  # noqa: PLC0415 - few commands ask
+def with_targets(shell: Shell, arguments: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
+    """Return the arguments with a lone name or id by itself, and how many targets there are; None for one alone.
 
-        confirm(shell, command, arguments, count=len(ids))
-    if arguments.get("what_if"):
-        raise InvalidInput("--what-if is for one machine: give its id in place of '-'.")
-    is_job = bool(arguments.pop("as_job", False))
-    common = settled(shell, arguments)
-    jobs = [function(**{**common, "id": identity, "as_job": True}) for identity in ids]
-    uuids = [job.uuid for job in jobs]
-    here = local()
-    if not is_job and uuids:
-        try:
-            wait_until_over(here, uuids, timeout_s=None)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("Interrupted. The jobs go on.") from None
-    views = load_views(here.layout, uuids=uuids)
-    show_jobs(shell, views)
-    if is_job:
+    Raises:
+        InvalidInput: names and ids are given, or what is on stdin are no ids.
+    """
+    found = dict(arguments)
+    if list(found.get("id") or ()) == [FROM_STDIN]:
+        found["id"] = parse_ids(shell.stdin.read())
+        return found, len(several(found.pop("name", None) or None, found["id"]) or ())
+    for key in ("name", "id"):
+        if isinstance(found.get(key), list | tuple):
+            found[key] = found[key][0] if len(found[key]) == 1 else (list(found[key]) or None)
+            if found[key] is None:
+                del found[key]
+    names = several(found.get("name"), found.get("id"))
+    return found, None if names is None else len(names)
+
+
+def run_many(shell: Shell, function: Callable[..., Any], arguments: dict[str, Any]) -> int:
+    """Start a batch; without `as_job` wait for it and tell of each target. Returns the exit code."""
+    if not (arguments.get("id") or arguments.get("name")):
+        shell.say("There are no ids on stdin: nothing was begun.")
         return 0
-    for view in views:
-        if view.fault is not None:
-            shell.say(f"{view.name} failed: {view.fault.code}. {view.fault.message}")
-            if details := fault_details(view.fault):
+    if arguments.get("what_if"):
+        rehearsal = function(**settled(shell, arguments))
+        shell.show(value_json(rehearsal), lambda _: _rehearsed(rehearsal))
+        return 0
+    is_job = bool(arguments.pop("as_job", False))
+    job: Job[Any] = function(**settled(shell, arguments), as_job=True)
+    here = local()
+    if is_job:
+        show_jobs(shell, [job.view], is_one=True)
+        return 0
+    try:
+        wait_until_over(here, [job.uuid], timeout_s=None)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("Interrupted. The jobs go on.") from None
+    return tell(shell, load_view(here.layout, job.uuid))
+
+
+def tell(shell: Shell, batch: JobView) -> int:
+    """Show the child jobs of an ended batch, and say on stderr which targets failed and why; returns the exit code."""
+    show_jobs(shell, load_children(batch.layout, batch.uuid))
+    return exit_code(say_failures(shell, batch))
+
+
+def say_failures(shell: Shell, batch: JobView) -> list[JobState]:
+    """Say which targets of a batch failed and why; returns the states of all of them."""
+    report = report_of(batch, has_values=False)
+    for one in report:
+        if one.error is not None:
+            shell.say(f"{one.target}: failed: {why(one)}")
+            if details := fault_details(one.error):
                 shell.say(f"Details: {details}")
-    return exit_code(view.state for view in views)
+    return [one.state for one in report]
 
 
 def parse_ids(text: str) -> list[str]:
@@ -69,3 +102,14 @@ def parse_ids(text: str) -> list[str]:
     else:
         names = [line.strip() for line in text.splitlines() if line.strip()]
     return [str(parse_resource_id(name)) for name in dict.fromkeys(names)]
+
+
+def _rehearsed(rehearsal: BatchRehearsal) -> str:
+    shown = len(rehearsal.sample)
+    head = f"{rehearsal.command} would act on {rehearsal.count}"
+    head += f"; the first {shown} of them:" if shown < rehearsal.count else ":"
+    return "\n".join([head, *_lines(rehearsal)]) + "\n"
+
+
+def _lines(rehearsal: BatchRehearsal) -> Sequence[str]:
+    return [f"  {one.target}: {', '.join(f'{w.action} {w.label}' for w in one.writes)}" for one in rehearsal.sample]

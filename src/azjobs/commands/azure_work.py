@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 from azjobs.core.errors import InvalidInput
-from azjobs.core.plan import check
+from azjobs.core.plan import PlannedWrite, check
 from azjobs.core.plans import PLANS
 from azjobs.core.secret import Credential, SecureString
 from azjobs.session.context import Context
@@ -86,9 +86,9 @@ def perform(work: Work, care: Care, *, as_job: bool, job_name: str | None, what_
     """
     if what_if and as_job:
         raise InvalidInput("A rehearsal is no job: ask for one of the two.")
-    context, arguments = settle(work, care)
     if what_if:
-        return list(rehearse(work.plan, arguments, context=context))
+        return rehearse_in(work, care)
+    context, arguments = settle(work, care)
     return run_plan(
         work.plan,
         arguments,
@@ -100,6 +100,12 @@ def perform(work: Work, care: Care, *, as_job: bool, job_name: str | None, what_
         job_name=job_name,
         overrides=care.overrides,
     )
+
+
+def rehearse_in(work: Work, care: Care) -> list[PlannedWrite]:
+    """Return what the work would do, in order; nothing but reads is sent. Raises as `perform`."""
+    context, arguments = settle(work, care)
+    return list(rehearse(work.plan, arguments, context=context))
 
 
 def read(work: Work, care: Care) -> Any:

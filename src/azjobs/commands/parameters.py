@@ -52,6 +52,7 @@ KINDS = {
     "Path": Kind.TEXT,
     "TokenCredential": Kind.CREDENTIAL,
     "Sequence[str]": Kind.TEXTS,
+    "Names": Kind.TEXTS,
     _WORDS: Kind.TEXTS,
     "Sequence[int]": Kind.INTEGERS,
     "Mapping[str,str]": Kind.PAIRS,

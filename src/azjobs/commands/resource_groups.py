@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 from azjobs.commands.azure_work import Acting, Removing, Work, care_of, given, perform, read
+from azjobs.commands.many import Names, Pacing, perform_many, refuse_pace, several
 from azjobs.core.errors import InvalidInput
-from azjobs.core.models import ActionResult, ResourceGroup
+from azjobs.core.models import ActionResult, BatchRehearsal, ResourceGroup
 from azjobs.core.naming import is_wildcard
 from azjobs.core.plan import PlannedWrite
 from azjobs.core.spelling import spell_out
@@ -106,6 +107,10 @@ def get_az_resource_group(
     return found
 
 
+class GroupsRemoved(Removing, Pacing, total=False):
+    """How resource groups are removed, one or many."""
+
+
 @overload
 def remove_az_resource_group(
     name: str, *, as_job: Literal[True], job_name: str | None = ..., **options: Unpack[Removing]
@@ -118,21 +123,33 @@ def remove_az_resource_group(
 def remove_az_resource_group(
     name: str, *, as_job: Literal[False] = ..., what_if: Literal[False] = ..., **options: Unpack[Removing]
 ) -> ActionResult: ...
+@overload
+def remove_az_resource_group(
+    name: Names, *, as_job: Literal[True], job_name: str | None = ..., **options: Unpack[GroupsRemoved]
+) -> Job[list[ActionResult]]: ...
+@overload
+def remove_az_resource_group(
+    name: Names, *, what_if: Literal[True], **options: Unpack[GroupsRemoved]
+) -> BatchRehearsal: ...
+@overload
+def remove_az_resource_group(
+    name: Names, *, as_job: Literal[False] = ..., what_if: Literal[False] = ..., **options: Unpack[GroupsRemoved]
+) -> list[ActionResult]: ...
 @spell_out
 def remove_az_resource_group(
-    name: str,
+    name: str | Names,
     *,
     as_job: bool = False,
     job_name: str | None = None,
     what_if: bool = False,
-    **options: Unpack[Removing],
-) -> ActionResult | Job[ActionResult] | list[PlannedWrite]:
+    **options: Unpack[GroupsRemoved],
+) -> Any:
     """Remove a resource group and everything that is in it.
 
     In Python the call is the confirmation; the shell asks.
 
     Args:
-        name: The group's name.
+        name: The group's name; or names of several, which become one job with a child for each.
         as_job: Return a job at once, and let it go on.
         job_name: What the job is to be called; command and group when not given.
         what_if: Send nothing; say what would be done.
@@ -140,8 +157,15 @@ def remove_az_resource_group(
     Raises:
         ResourceProtected: the group is protected; nothing was sent.
         RequestFailed: there is no such group, or Azure refused.
+        BatchFailed: some of several could not be removed; `.report` tells of each.
     """
-    work = Work("Remove-AzResourceGroup", "remove-az-resource-group@1", {"name": name}, name)
-    result: ActionResult | Job[ActionResult] | list[PlannedWrite]
-    result = perform(work, care_of(options), as_job=as_job, job_name=job_name, what_if=what_if)
-    return result
+
+    def work_of(one: str) -> Work:
+        return Work("Remove-AzResourceGroup", "remove-az-resource-group@1", {"name": one}, one)
+
+    how: dict[str, Any] = {"as_job": as_job, "job_name": job_name, "what_if": what_if}
+    names = several(name)
+    if names is not None:
+        return perform_many(names, work_of, care_of(options), options, noun="resource groups", **how)
+    refuse_pace(options)
+    return perform(work_of(str(name)), care_of(options), **how)

@@ -98,6 +98,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(JOBS, ("job", "watch"), "Show what becomes of jobs, as it happens.", is_read=True),
     Command(JOBS, ("job", "result"), "Print the value of a finished job, again and again.", is_read=True),
     Command(JOBS, ("job", "answer"), "Give a blocked job what it waits for."),
+    Command(JOBS, ("job", "retry"), "Do again what a job failed to do."),
     Command(JOBS, ("job", "prune"), "Remove jobs that have ended, by age and number."),
     _cmdlet(JOBS, "Get-JobPolicy", "azjobs.session.keeping_jobs", "Say how long finished jobs are kept.", is_read=True),
     _cmdlet(JOBS, "Set-JobPolicy", "azjobs.session.keeping_jobs", "Say how long finished jobs are to be kept."),

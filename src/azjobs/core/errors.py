@@ -6,8 +6,9 @@ wrong and what to type. `exit_code` is what the shell gives for it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -151,6 +152,26 @@ class JobFailed(AzJobsError):
         super().__init__(message)
         self.fault = fault
         self.output = output or []
+
+
+class BatchFailed(JobFailed):
+    """Some targets of a batch failed, or were stopped.
+
+    `report` has what became of each target, in their order.
+    """
+
+    exit_code = 6
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        fault: Fault | None = None,
+        output: list[object] | None = None,
+        report: Sequence[Any] = (),
+    ):
+        super().__init__(message, fault=fault, output=output)
+        self.report = list(report)
 
 
 class JobStopped(AzJobsError):

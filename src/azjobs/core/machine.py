@@ -283,6 +283,8 @@ def _stop(job: Job, work: PlanWork, event: StopAsked) -> Outcome:
 
 def _resume(job: Job, at: float) -> Outcome:
     """Take a stopped job up again from its calls, as after the death of a daemon."""
+    if isinstance(job.work, BatchWork) and is_finished(job.state):  # its children go on, and tell it the rest
+        return replace(job, state=Running(_started(job, at)), status_message=""), []
     if not stopping.is_resumable(job):
         return job, []
     assert isinstance(job.work, PlanWork)

@@ -13,6 +13,7 @@ import msgspec
 
 from azjobs.core.looking import power_state
 from azjobs.core.naming import group_of
+from azjobs.core.plan import PlannedWrite
 
 Json = dict[str, Any]
 
@@ -197,6 +198,21 @@ class Tenant(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         """Say which, on one line."""
         return f"<Tenant {self.name!r} {self.id}>"
+
+
+class TargetRehearsal(msgspec.Struct, frozen=True):
+    """What would be done to one target."""
+
+    target: str
+    writes: tuple[PlannedWrite, ...]
+
+
+class BatchRehearsal(msgspec.Struct, frozen=True):
+    """What a command for many targets would do: how many there are, and what to the first of them."""
+
+    command: str
+    count: int
+    sample: tuple[TargetRehearsal, ...]
 
 
 def _at(body: Any, *names: str) -> Any:

@@ -17,6 +17,9 @@ SHARED = {
     "az_context": "The context to act in; the current one when not given.",
     "expect_tenant": "Act only if the context is in this tenant, by name or id.",
     "expect_subscription": "Act only if the context is of this subscription, by name or id.",
+    "throttle_limit": "How many targets are at work at once; all when not given.",
+    "fail_fast": "Once a target has failed, begin no other.",
+    "max_targets": "Refuse when there are more targets than this.",
     "override_protection": "Remove or stop it although it is protected under this name.",
 }
 _ENTRY = re.compile(r"    (?:    )?(\w+): (.*)")

@@ -15,7 +15,7 @@ from azjobs.core import calls, progress
 from azjobs.core.arm import Answer, OnUnanswered, Request
 from azjobs.core.errors import Fault, Sent
 from azjobs.core.events import Effect
-from azjobs.core.job import Call, Ended, Fetching, Intended, Job, PlanWork, Watching
+from azjobs.core.job import BatchWork, Call, Ended, Fetching, Intended, Job, PlanWork, Watching
 from azjobs.core.states import Stopped, is_finished, started_at_of
 
 CANCELED = "Canceled"  # the service's own spelling, as `remote_state`
@@ -154,6 +154,8 @@ def refusal_to_resume(job: Job) -> str:
         return f"{label} is not stopped: it is {job.state_name.value}."
     if not isinstance(job.state, Stopped):
         return f"{label} is not stopped: it has ended as {job.state_name.value}."
+    if isinstance(job.work, BatchWork):
+        return ""  # its children tell
     if not isinstance(job.work, PlanWork):
         return f"{label} was a process, which was ended: start it anew. Only an operation in Azure goes on unwatched."
     if not is_resumable(job):

@@ -59,7 +59,7 @@ class AnswerRequests:
             raise InvalidInput(f"The job asks for {asked}, not for {', '.join(sorted(unknown))}.")
         if isinstance(job.state, Blocked) and job.state.question.ask:
             raise InvalidInput(f"The job waits: {status_of(job)}")
-        await self._vault.put_job_secrets(job.uuid, message.secrets)
+        await self._vault.put_job_secrets(job.secrets_owner, message.secrets)
         if message.environment and isinstance(job.work, ProcessWork):
             environment = await self._vault.put_environment(message.environment)
             await self._vault.release_environment(job.work.environment)  # the lost one

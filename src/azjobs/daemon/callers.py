@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from azjobs.core.job import Job
+from azjobs.core.job import BatchWork, Job
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.server import Connection
@@ -59,13 +59,18 @@ class Callers:
         if uuid not in self._callers:
             self.show(uuid)
 
-    def show(self, uuid: str) -> None:
-        """Give an attached job, unfinished or not, its id."""
+    def show(self, uuid: str) -> Job | None:
+        """Give an attached job, unfinished or not, its id, and its children theirs; returns it as it is now."""
         stored = self._runner.find(uuid) or self._store.load(uuid)
-        if stored is not None and stored.id is None:
-            shown = replace(stored, id=self._ledger.give_id(uuid).id)
-            self._runner.replace(shown)
-            self._ledger.save(shown)
+        if stored is None or stored.id is not None:
+            return stored
+        shown = replace(stored, id=self._ledger.give_id(uuid).id)
+        self._runner.replace(shown)
+        self._ledger.save(shown)
+        if isinstance(stored.work, BatchWork):
+            for child in self._store.load_children(uuid):
+                self.show(child.uuid)
+        return shown
 
     def _wait_for(self, uuid: str, connection: Connection) -> None:
         asyncio.get_running_loop().call_later(CALLER_GRACE_S, self._orphaned, uuid, connection)

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+from collections import Counter
 from pathlib import Path
 
 from azjobs.azure.broker import TokenBroker
@@ -19,11 +20,11 @@ from azjobs.azure.transport import AiohttpTransport
 from azjobs.core.budget import Budgets
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import StoreDamaged
-from azjobs.core.events import ProcessEnded, Recovered, Released
-from azjobs.core.job import Job, PlanWork, ProcessWork
+from azjobs.core.events import Counted, ProcessEnded, Recovered, Released
+from azjobs.core.job import BatchWork, Job, PlanWork, ProcessWork
 from azjobs.core.layout import Layout
 from azjobs.core.signin import SignIn
-from azjobs.core.states import Blocked, QuestionKind, Stopping, is_process_waiting
+from azjobs.core.states import Blocked, JobState, QuestionKind, Stopping, is_process_waiting
 from azjobs.daemon.background import Background
 from azjobs.daemon.followers import Followers
 from azjobs.daemon.held_requests import HeldRequests
@@ -38,6 +39,7 @@ from azjobs.daemon.plain_reads import PlainReads
 from azjobs.daemon.processes import ProcessRunner
 from azjobs.daemon.protections import Protections
 from azjobs.daemon.pruning import Pruning
+from azjobs.daemon.queues import Queues
 from azjobs.daemon.records import JournalRecords
 from azjobs.daemon.recovery import Fate, fate_of
 from azjobs.daemon.requests import Exchange, RequestRunner
@@ -48,6 +50,7 @@ from azjobs.daemon.server import Server
 from azjobs.daemon.service import Service
 from azjobs.daemon.sessions import Sessions
 from azjobs.daemon.sign_ins import SignIns, is_served
+from azjobs.daemon.time_limits import TimeLimits
 from azjobs.daemon.vault import Vault
 from azjobs.keeper.channel import KeeperChannel
 from azjobs.process.journal import remove_drafts, remove_files
@@ -88,6 +91,8 @@ class Daemon:
         self.runner.requests = self.requests
         self.runner.processes = self.processes
         self.runner.records = JournalRecords(layout)
+        self.queues = Queues(self.runner)
+        self.time_limits = TimeLimits(self.runner)
         self.runner.on_finished += [self.sessions.job_finished, self._job_finished]
         self.leftovers = Leftovers(self._store, self.ledger, lambda uuid: remove_files(layout.journal_file(uuid)))
         parts = Parts(
@@ -104,12 +109,13 @@ class Daemon:
             reads=PlainReads(exchange),
             protections=protections,
             processes=self.processes,
+            queues=self.queues,
             remove_files=self.leftovers.remove,
         )
         self.identity = IdentityEndpoint(self.runner, self.job_tokens)
         self.service = Service(parts, version=version, leave=self._leaving.set, losses=lambda: load_losses(layout))
-        self.service.jobs.on_taken = self._hold
-        self.pruning = Pruning(self._store, self.ledger, self.followers, self.service.jobs.forget, layout)
+        self.service.submissions.on_taken = self.service.jobs.on_taken = self._hold
+        self.pruning = Pruning(self._store, self.ledger, self.followers, self.service.removals.forget, layout)
         self.service.serve_also(self.pruning.handlers())
         self.runner.on_finished.append(self.pruning.job_finished)
         self.notices = Notices(self._store, self.ledger, self.vault, layout, self._notice_given)
@@ -171,8 +177,10 @@ class Daemon:
             if job.notice is not None:
                 self.vault.claim_environment(job.notice.environment)
         await self.vault.tidy({job.uuid for job in jobs})
-        for job in jobs:
+        self.queues.recover(jobs)
+        for job in sorted(jobs, key=_is_no_batch):
             at = self.runner.now()
+            self.time_limits.recover(job)
             match fate_of(job, self._layout.journal_file(job.uuid)):
                 case Fate.RESUME:
                     self.runner.apply(job.uuid, Recovered(at))
@@ -186,8 +194,15 @@ class Daemon:
                         self.held.expect(job.uuid)
                 case Fate.SETTLE:
                     await self.processes.settle(job)
+                case Fate.COUNT:
+                    self.runner.apply(job.uuid, Counted(at, Counter(self._children_states(job.uuid))))
+                    self.runner.apply(job.uuid, Recovered(at))
+                case Fate.AWAIT_TURN:
+                    pass
+        self.queues.admit()
         for job in self._store.load_attached():
-            self.service.jobs.callers.adopt(job)
+            if not job.parent:
+                self.service.callers.adopt(job)
         await self._hold()
 
     def _lacking(self) -> list[ContextValue]:
@@ -199,6 +214,9 @@ class Daemon:
             for context in (job.context, *job.grants)
             if context is not None
         ]
+
+    def _children_states(self, uuid: str) -> list[JobState]:
+        return [child.state_name for child in self._store.load_children(uuid)]
 
     def _signed_in(self, scope: str, sign_in: SignIn) -> None:
         """A sign-in was added: jobs that were blocked for want of it try again."""
@@ -216,7 +234,7 @@ class Daemon:
     async def _forget_secrets(self, job: Job) -> None:
         if isinstance(job.work, ProcessWork):
             await self.vault.release_environment(job.work.environment)
-        if job.work.secrets or isinstance(job.work, ProcessWork):
+        if isinstance(job.work, ProcessWork | BatchWork) or (job.work.secrets and not job.parent):
             await self.vault.drop_job(job.uuid)
         await self._hold()
 
@@ -249,6 +267,11 @@ class Daemon:
 
 def _lacks_sign_in(job: Job) -> bool:
     return isinstance(job.state, Blocked) and job.state.question.kind is QuestionKind.SIGN_IN
+
+
+def _is_no_batch(job: Job) -> bool:
+    """Batches are taken up first: their children tell them what becomes of them."""
+    return not isinstance(job.work, BatchWork)
 
 
 def listening_socket(fd: int) -> socket.socket:

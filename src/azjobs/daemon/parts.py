@@ -12,6 +12,7 @@ from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.plain_reads import PlainReads
 from azjobs.daemon.processes import ProcessRunner
 from azjobs.daemon.protections import Protections
+from azjobs.daemon.queues import Queues
 from azjobs.daemon.rights import Rights
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.sessions import Sessions
@@ -37,4 +38,5 @@ class Parts:
     reads: PlainReads
     protections: Protections
     processes: ProcessRunner
+    queues: Queues
     remove_files: Callable[[str], None]

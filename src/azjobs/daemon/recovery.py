@@ -6,6 +6,8 @@ process job, ended             ends as its own final record says, else as its
 parent or the keeper saw, else Failed
 process job, never begun       is started: nothing of it has run
 process job, other boot        Failed, Interrupted: never run again unasked
+job that waits in a queue      waits there again
+batch                          its children are counted, and tell it the rest
 job nobody waits for any more  gets an id and shows itself
 """
 
@@ -16,9 +18,9 @@ from pathlib import Path
 
 from azjobs.core.errors import Fault
 from azjobs.core.events import ProcessEnded
-from azjobs.core.job import Job, PlanWork
+from azjobs.core.job import BatchWork, Job, PlanWork
 from azjobs.core.journal import Begin, End
-from azjobs.core.states import Blocked, Running, Stopping, is_process_waiting
+from azjobs.core.states import Blocked, NotStarted, Running, Stopping, is_process_waiting
 from azjobs.process.identity import boot_id
 from azjobs.process.journal import is_alive, load_begin, load_end
 
@@ -30,6 +32,8 @@ class Fate(Enum):
     WATCH = "watch"  # its process lives
     SETTLE = "settle"  # its process has ended
     START = "start"  # nothing of it has run
+    COUNT = "count"  # a batch: its children are counted anew
+    AWAIT_TURN = "await turn"  # it waits in its queue
 
 
 NOT_BEGUN = "NotStarted"
@@ -41,6 +45,10 @@ INTERRUPTED = Fault(
 
 def fate_of(job: Job, journal: Path) -> Fate:
     """Return the rule that applies."""
+    if isinstance(job.work, BatchWork):
+        return Fate.COUNT
+    if job.queue is not None and isinstance(job.state, NotStarted):
+        return Fate.AWAIT_TURN
     if isinstance(job.work, PlanWork):
         return Fate.RESUME
     if not isinstance(job.state, Running | Stopping) and not is_process_waiting(job.state):

@@ -283,7 +283,7 @@ class RequestRunner:
                     continue
                 names = set(_request_of(job, due).holes.values())
                 try:
-                    self._put(due._replace(secrets=await self._vault.job_secrets(due.uuid, names)))
+                    self._put(due._replace(secrets=await self._vault.job_secrets(job.secrets_owner, names)))
                 except SecretsMissing as error:
                     self._apply(due, SecretMissing(self._runner.now(), error.names, due.effect.call))
 

@@ -1,5 +1,6 @@
-"""Serve the requests of clients: each kind of message has one method, here or in the modules named `*_requests`.
+"""Serve the requests of clients: each kind of message has one method.
 
+The methods are here, in `submissions`, `removals` and the modules named `*_requests`.
 A client that shows a job's key is that job's process: it may act only in the
 contexts which the job was granted when it was submitted.
 """
@@ -14,11 +15,14 @@ from collections.abc import Callable, Iterator
 from azjobs.core import wire
 from azjobs.core.job import ProcessWork
 from azjobs.daemon.answer_requests import AnswerRequests
+from azjobs.daemon.callers import Callers
 from azjobs.daemon.job_requests import JobRequests
 from azjobs.daemon.parts import Parts
+from azjobs.daemon.removals import Removals
 from azjobs.daemon.rights import refuse_jobs
 from azjobs.daemon.server import Connection, Handlers
 from azjobs.daemon.sign_in_requests import SignInRequests
+from azjobs.daemon.submissions import Submissions
 
 
 class Service:
@@ -36,14 +40,16 @@ class Service:
         self._leave = leave
         self._losses = losses
         self._started_at = time.time()
-        self.jobs = JobRequests(parts)
-        own: Handlers = {wire.Status: self._on_status, wire.Shutdown: self._on_shutdown}
-        self._handlers: Handlers = {
-            **own,
-            **self.jobs.handlers(),
-            **AnswerRequests(parts, self.jobs.known).handlers(),
-            **SignInRequests(parts).handlers(),
-        }
+        self._queues = parts.queues
+        self.removals = Removals(parts)
+        self.callers = Callers(parts.store, parts.ledger, parts.runner, self.removals.forget)
+        self.submissions = Submissions(parts, self.callers, self.removals)
+        self.jobs = JobRequests(parts, self.callers)
+        answers = AnswerRequests(parts, self.jobs.known)
+        rooms = (self.submissions, self.jobs, answers, self.removals, SignInRequests(parts))
+        self._handlers: Handlers = {wire.Status: self._on_status, wire.Shutdown: self._on_shutdown}
+        for room in rooms:
+            self._handlers |= room.handlers()
 
     def serve_also(self, handlers: Handlers) -> None:
         """Serve more kinds of message."""
@@ -56,7 +62,8 @@ class Service:
     def closed(self, connection: Connection) -> None:
         """A client has gone."""
         self._followers.drop(connection)
-        self.jobs.callers.closed(connection)
+        self._queues.leaves(connection)
+        self.callers.closed(connection)
 
     async def serve(self, connection: Connection, message: wire.Message) -> wire.Reply:
         """Answer one request."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -39,6 +40,13 @@ def start_time(pid: int) -> int | None:
         return _start_time_by_libproc(pid)
     fields = _stat_fields(pid)
     return int(fields[19]) if fields else None
+
+
+def age_s(started: int) -> float:
+    """Return how long ago a process began that began at this `start_time`; on Linux whatever was done to the clock."""
+    if sys.platform != "linux":
+        return time.time() - started / 1e6
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
 
 
 def is_running(pid: int, started: int) -> bool:

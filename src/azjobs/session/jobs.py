@@ -17,19 +17,20 @@ from concurrent.futures._base import InvalidStateError  # not exported by its ow
 from datetime import datetime
 from typing import Any, TypeVar
 
-from azjobs.core.errors import Fault, JobBlocked, JobNotFound, JobStopped, WaitTimedOut
+from azjobs.core.errors import Fault, JobBlocked, JobFailed, JobNotFound, JobStopped, WaitTimedOut
 from azjobs.core.job import JobType, PlanWork
 from azjobs.core.journal import Output
 from azjobs.core.progress import under_way
 from azjobs.core.states import FINISHED, JobState
 from azjobs.core.wire import Ok, Stop
 from azjobs.process.cursor import Position
+from azjobs.session.batch_report import TargetReport, report_of, value_of
 from azjobs.session.context import Context
 from azjobs.session.following import Following
 from azjobs.session.local import Local, local
 from azjobs.session.looking import load_view, load_views
 from azjobs.session.streams import follow_entries
-from azjobs.session.values import failure_of, open_value, result_of
+from azjobs.session.values import failure_of, open_value
 from azjobs.session.views import JobView
 
 T = TypeVar("T")
@@ -161,6 +162,11 @@ class Job(Future[T]):
         view = self.view
         return failure_of(view).fault if view.state is JobState.FAILED else None
 
+    @property
+    def report(self) -> list[TargetReport]:
+        """What became of each target of a batch, in their order; of another job its own one target."""
+        return report_of(self.view)
+
     # What came of it
 
     def result(self, timeout: float | None = None) -> T:
@@ -171,6 +177,7 @@ class Job(Future[T]):
 
         Raises:
             JobFailed: it failed; `.fault` says why.
+            BatchFailed: targets of a batch failed; `.report` tells of each.
             JobStopped: it was stopped.
             JobBlocked: it waits for an answer.
             WaitTimedOut: (a TimeoutError) the time is over; the job goes on.
@@ -182,7 +189,11 @@ class Job(Future[T]):
         view = self._wait(timeout)
         if view.state is JobState.COMPLETED:
             return None
-        return failure_of(view) if view.state is JobState.FAILED else _stopped(view)
+        try:
+            value_of(view)
+        except (JobFailed, JobStopped) as error:
+            return error
+        return None
 
     def done(self) -> bool:
         """Whether it has ended, however it did; looked at each time, since a stopped job may go on (`resume_job`)."""
@@ -273,7 +284,7 @@ class Job(Future[T]):
                 changes.next(left_s)
 
     def _value(self, view: JobView) -> T:
-        value: T = result_of(view)
+        value: T = value_of(view)
         return value
 
     async def _awaited(self) -> T:
@@ -327,7 +338,3 @@ class Job(Future[T]):
 def _will_not_go_on(view: JobView) -> bool:
     is_over = view.row.remote_state not in ("Running", "Unknown")
     return view.state is JobState.STOPPED and is_over
-
-
-def _stopped(view: JobView) -> JobStopped:
-    return JobStopped(f"{view.name} was stopped before it had a result.")

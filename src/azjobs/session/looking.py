@@ -19,7 +19,7 @@ from azjobs.core.naming import is_wildcard, matches
 from azjobs.core.states import JobState, is_finished
 from azjobs.session.views import JobView
 from azjobs.store.losses import take_news
-from azjobs.store.reader import Selection, find_named, read_jobs
+from azjobs.store.reader import Selection, find_named, read_children, read_jobs
 
 T = TypeVar("T")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)  # the module costs a command line 4 ms
@@ -65,6 +65,11 @@ def _read(layout: Layout[Path], read: Callable[[], T]) -> T:
     for sentence in take_news(layout):
         warnings.warn(JobsLost(sentence), stacklevel=4)
     return found
+
+
+def load_children(layout: Layout[Path], uuid: str) -> list[JobView]:
+    """Return the children of a batch, in the order of its targets."""
+    return as_views(layout, read_children(layout.store_file, uuid))
 
 
 def as_views(layout: Layout[Path], rows: list[Row]) -> list[JobView]:

@@ -16,16 +16,17 @@ from uuid import uuid4
 from msgspec.structs import replace
 
 from azjobs.core.context import ContextValue
-from azjobs.core.errors import JobBlocked, JobFailed, JobNotFound, RequestFailed, format_fault, refusal_of
+from azjobs.core.errors import BatchFailed, JobBlocked, JobFailed, JobNotFound, RequestFailed, format_fault, refusal_of
 from azjobs.core.job import Job as Row
 from azjobs.core.job import PlanWork
 from azjobs.core.plan import PlannedWrite
 from azjobs.core.questions import status_of
 from azjobs.core.secret import Credential, SecureString
 from azjobs.core.states import Blocked, is_finished
-from azjobs.core.wire import Accepted, Changed, Detach, Read, Result, Submit, WhatIf, Writes
+from azjobs.core.wire import Accepted, Changed, Detach, Read, Result, Submit, SubmitBatch, WhatIf, Writes
 from azjobs.process.progress import write_progress
 from azjobs.session.autosave import is_autosave_on
+from azjobs.session.batch_report import value_of
 from azjobs.session.client import expect
 from azjobs.session.connection import Connection
 from azjobs.session.context import Context
@@ -37,7 +38,6 @@ from azjobs.session.local import Local, local
 from azjobs.session.looking import load_view, load_views
 from azjobs.session.named_secret import NamedSecret
 from azjobs.session.shapes import shape_of
-from azjobs.session.values import result_of
 
 T = TypeVar("T")
 Shape = Callable[[Any], T]
@@ -161,18 +161,18 @@ def run_plan(  # noqa: PLR0913 - what a job is made of; all but two by name
         command=command,
         session=here.key,
         submitted_at=time.time(),
-        work=PlanWork(plan, dict(arguments), secrets={hole: _question(hole, one) for hole, one in held.items()}),
+        work=PlanWork(plan, dict(arguments), secrets={hole: question_of(hole, one) for hole, one in held.items()}),
         context=acting,
         grants=(acting,),
         target=target,
         autosave=is_autosave_on(here),
         overrides=tuple(overrides),
     )
-    clear, named = _split(held)
+    clear, named = split(held)
     submit = Submit(0, row, is_attached=not as_job, secrets=clear, named=named)
     if as_job:
         return Job[Any](here.client.ask(submit, Accepted).job.uuid, here)
-    return (shape or shape_of(plan))(_run_attached(here, submit))
+    return (shape or shape_of(plan))(run_attached(here, submit))
 
 
 def read_plan(
@@ -201,8 +201,8 @@ def in_context(context: AnyContext) -> ContextValue:
     return found
 
 
-def _run_attached(here: Local, submit: Submit) -> Any:
-    """Submit, follow to the end, and return the result as JSON."""
+def run_attached(here: Local, submit: Submit | SubmitBatch) -> Any:
+    """Submit, follow to the end, and return the result as JSON; raises as `run_plan`."""
     uuid = submit.job.uuid
     is_accepted = False
 
@@ -240,7 +240,9 @@ def _await_result(here: Local, row: Row, changes: Following) -> Any:
 
 def _result(here: Local, uuid: str) -> Any:
     try:
-        return result_of(load_view(here.layout, uuid), is_shaped=False)
+        return value_of(load_view(here.layout, uuid), is_shaped=False)
+    except BatchFailed:
+        raise
     except JobFailed as error:
         fault = error.fault
         if fault is not None and (refusal := refusal_of(fault)) is not None:  # refused on this side: nothing was sent
@@ -266,12 +268,12 @@ def _progress(row: Row, changed: Changed) -> Progress:
     return Progress(row.name, changed.status_message, changed.percent, changed.remote_state)
 
 
-def _question(hole: str, secret: SecureString | Credential) -> str:
+def question_of(hole: str, secret: SecureString | Credential) -> str:
     """What to ask for when the secret is gone."""
     return f"The password of {secret.username}" if isinstance(secret, Credential) else f"The {hole}"
 
 
-def _split(secrets: Mapping[str, SecureString | Credential]) -> tuple[dict[str, SecureString], dict[str, str]]:
+def split(secrets: Mapping[str, SecureString | Credential]) -> tuple[dict[str, SecureString], dict[str, str]]:
     """Return the secrets themselves, and the names of those that the daemon fills in."""
     clear: dict[str, SecureString] = {}
     named: dict[str, str] = {}

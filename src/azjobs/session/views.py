@@ -16,6 +16,7 @@ from azjobs.core.questions import question_of, status_of
 from azjobs.core.states import Failed, JobState, Question, ended_at_of, is_finished, started_at_of
 from azjobs.process.journal import is_alive, load_begin, load_end
 from azjobs.process.reader import has_unread
+from azjobs.store.reader import read_uuids_of_children
 
 
 class JobView:
@@ -65,8 +66,18 @@ class JobView:
 
     @cached_property
     def has_more_data(self) -> bool:
-        """Whether there is output that nobody has received."""
-        return has_unread(self.journal)
+        """Whether there is output that nobody has received, its own or of a child."""
+        if has_unread(self.journal):
+            return True
+        if self.type is not JobType.BATCH:
+            return False
+        children = read_uuids_of_children(self._layout.store_file, self.uuid)
+        return any(has_unread(self._layout.journal_file(uuid)) for uuid in children)
+
+    @property
+    def layout(self) -> Layout[Path]:
+        """Where the home keeps what."""
+        return self._layout
 
     @property
     def journal(self) -> Path:

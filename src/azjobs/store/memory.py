@@ -129,6 +129,10 @@ class MemoryStore:
         jobs = [parse_job(document) for document in self._now.jobs.values()]
         return sorted(jobs, key=lambda job: (job.submitted_at, job.uuid))
 
+    def load_children(self, uuid: str) -> list[Job]:
+        """Return the children of a batch."""
+        return [job for job in map(parse_job, self._now.jobs.values()) if job.parent == uuid]
+
     def payload(self, uuid: str) -> bytes:
         """Return the payload that came with the job."""
         return self._now.payloads.get(uuid, b"")

@@ -102,6 +102,10 @@ class JobStore(Protocol):
         """Return all jobs, attached ones too, in the order of submission."""
         ...
 
+    def load_children(self, uuid: str) -> list[Job]:
+        """Return the children of a batch, in the order in which they were added."""
+        ...
+
     def payload(self, uuid: str) -> bytes:
         """Return the payload that came with the job; empty when there is none or it was dropped."""
         ...

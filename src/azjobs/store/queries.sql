@@ -79,6 +79,12 @@ SELECT document FROM jobs WHERE is_notice_due = 1;
 -- load_jobs --
 SELECT document FROM jobs ORDER BY submitted_at, uuid;
 
+-- load_children --
+SELECT document FROM jobs WHERE parent = ? AND parent <> '' ORDER BY rowid;
+
+-- load_uuids_of_children --
+SELECT uuid FROM jobs WHERE parent = ? AND parent <> '' ORDER BY rowid;
+
 -- save_payload --
 INSERT INTO payloads (uuid, payload) VALUES (?, ?) ON CONFLICT (uuid) DO UPDATE SET payload = excluded.payload;
 

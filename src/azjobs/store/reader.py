@@ -127,6 +127,20 @@ def read_job(file: Path, *, id: int | None = None, uuid: str | None = None) -> J
     return jobs[0] if jobs else None
 
 
+def read_children(file: Path, uuid: str) -> list[Job]:
+    """Return the children of a batch, in the order of its targets; raises as `read_jobs`."""
+    with _opened(file) as db:
+        if db is None or not _is_current(db):  # an older store has no batches
+            return []
+        return [parse_stored_job(document, file) for document in _documents(db, "load_children", (uuid,))]
+
+
+def read_uuids_of_children(file: Path, uuid: str) -> list[str]:
+    """Return the uuids of the children of a batch, in the order of its targets; raises as `read_jobs`."""
+    with _opened(file) as db:
+        return [] if db is None or not _is_current(db) else _documents(db, "load_uuids_of_children", (uuid,))
+
+
 def count_ended(file: Path, *, states: Collection[JobState] | None = None, parent: str | None = None) -> int:
     """Return how many jobs that show themselves have ended, in these states, of this batch; raises as `read_jobs`."""
     wanted = _Wanted(states, None, None, None, parent)

@@ -175,6 +175,13 @@ class SqliteStore:
         """Return all jobs."""
         return self._load_all("load_jobs")
 
+    def load_children(self, uuid: str) -> list[Job]:
+        """Return the children of a batch."""
+        documents = self._rows("load_children", uuid)
+        found = {job.uuid: job for job in (parse_stored_job(document, self._file) for (document,) in documents)}
+        changed = {child: job for child, job in self._changes.jobs.items() if job is None or job.parent == uuid}
+        return [job for job in (found | changed).values() if job is not None]
+
     # Payloads and sign-ins
 
     def payload(self, uuid: str) -> bytes:

@@ -35,6 +35,8 @@ from azjobs.core.wire.messages import (
     Status,
     Stop,
     Submit,
+    SubmitBatch,
+    Target,
     WhatIf,
 )
 from azjobs.core.wire.replies import (
@@ -91,6 +93,8 @@ __all__ = [
     "Status",
     "Stop",
     "Submit",
+    "SubmitBatch",
+    "Target",
     "Token",
     "Welcome",
     "WhatIf",

@@ -1,6 +1,6 @@
 """What a client says to the daemon.
 
-Secrets travel in `Submit`, `PutSignIn`, `PutCredential` and `Answer` only: over
+Secrets travel in `Submit`, `SubmitBatch`, `PutSignIn`, `PutCredential` and `Answer` only: over
 a Unix socket in a 0700 folder, to a peer of the same user.
 """
 
@@ -55,6 +55,38 @@ class Submit(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
     def __repr__(self) -> str:
         """Show no variable of the environment and nothing of the payload."""
         return f"<Submit {self.job.name}>"
+
+
+class Target(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One child of a batch: what it acts on, and what its plan is asked for."""
+
+    uuid: str
+    name: str
+    target: str
+    arguments: dict[str, Any]
+
+
+class SubmitBatch(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
+    """Take a batch and its children, all or none. Submitting the same uuid again changes nothing.
+
+    The children do the same `plan`, in the context and by the grants of the batch;
+    `asks` names the holes of its requests, as in the work's `secrets`. `throttle_limit`:
+    how many of them run at once. The rest is as in `Submit`.
+    """
+
+    seq: int
+    job: Job
+    plan: str
+    targets: tuple[Target, ...]
+    asks: dict[str, str] = {}
+    throttle_limit: int | None = None
+    is_attached: bool = False
+    secrets: dict[str, SecureString] = {}
+    named: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Show no more than what it is called."""
+        return f"<SubmitBatch {self.job.name}>"
 
 
 class Read(msgspec.Struct, tag=True, frozen=True):
@@ -223,6 +255,7 @@ class Shutdown(msgspec.Struct, tag=True, frozen=True):
 Message = (
     Hello
     | Submit
+    | SubmitBatch
     | Read
     | WhatIf
     | Follow

@@ -123,7 +123,7 @@ class Refusal(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
 
 
 class Changed(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
-    """A job is now like this; `is_removed`: it is gone."""
+    """A job is now like this; `is_removed`: it is gone. `parent`: the batch it belongs to."""
 
     uuid: str
     id: int | None
@@ -133,6 +133,7 @@ class Changed(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
     remote_state: str = ""
     is_removed: bool = False
     name: str = ""
+    parent: str = ""
 
 
 def changed_of(job: Job, *, is_removed: bool = False) -> Changed:
@@ -146,6 +147,7 @@ def changed_of(job: Job, *, is_removed: bool = False) -> Changed:
         job.remote_state,
         is_removed=is_removed,
         name=job.shown_name,
+        parent=job.parent,
     )
 
 

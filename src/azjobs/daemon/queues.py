@@ -1,0 +1,120 @@
+"""Let the jobs of a queue begin one after another, in the order in which they came.
+
+A queue is only a name that jobs have in common; what is known of it is known
+from its unfinished jobs, so that a new daemon finds it as it was. A job that has
+its turn keeps it until it has ended, but gives it up while it waits for other
+jobs of its queue: else they would wait for each other for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from azjobs.core.events import Begun
+from azjobs.core.job import Job
+from azjobs.core.states import NotStarted, is_finished
+from azjobs.daemon.runner import Runner
+
+DEFAULT_LIMIT = (
+    5  # Start-ThreadJob's and ForEach-Object -Parallel's [learn.microsoft.com, Start-ThreadJob, -ThrottleLimit]
+)
+
+
+@dataclass(slots=True)
+class _Queue:
+    """Jobs by their uuid, in the order of their coming."""
+
+    limit: int = DEFAULT_LIMIT
+    waiting: dict[str, None] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
+
+
+class Queues:
+    """The queues of this home."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._queues: dict[str, _Queue] = {}
+        self._waits: dict[object, tuple[str, frozenset[str]]] = {}
+        self._due: set[str] = set()
+        self._is_admitting = False
+        runner.on_moved.append(self._moved)
+
+    def enter(self, job: Job) -> bool:
+        """A job comes; returns whether it may begin at once. A new limit holds for all jobs of its queue."""
+        if job.queue is None:
+            return True
+        queue = self._queues.setdefault(job.queue.name, _Queue())
+        queue.limit = job.queue.limit or queue.limit
+        queue.waiting[job.uuid] = None
+        if not self._has_room(queue) or next(iter(queue.waiting)) != job.uuid:
+            self.admit([job.queue.name])  # a higher limit lets earlier ones begin
+            return False
+        self._start(queue, job.uuid)
+        return True
+
+    def recover(self, jobs: Iterable[Job]) -> None:
+        """Find the queues as they were; `admit` lets begin what may."""
+        queued = [job for job in jobs if job.queue is not None]
+        for job in sorted(queued, key=lambda job: (job.id is None, job.id or 0, job.submitted_at)):
+            assert job.queue is not None
+            queue = self._queues.setdefault(job.queue.name, _Queue())
+            queue.limit = job.queue.limit or queue.limit
+            if isinstance(job.state, NotStarted):
+                queue.waiting[job.uuid] = None
+            else:
+                queue.running.add(job.uuid)
+
+    def admit(self, names: Iterable[str] | None = None) -> None:
+        """Let begin whose turn it is, in these queues or in all."""
+        self._due.update(self._queues if names is None else names)
+        if self._is_admitting:  # a job that ended at once made room: whoever is at it goes on with it
+            return
+        self._is_admitting = True
+        try:
+            while self._due:
+                name = self._due.pop()
+                queue = self._queues.get(name)
+                while queue is not None and queue.waiting and self._has_room(queue):
+                    uuid = next(iter(queue.waiting))
+                    self._start(queue, uuid)
+                    self._runner.apply(uuid, Begun(self._runner.now()))
+        finally:
+            self._is_admitting = False
+
+    def follows(self, follower: object, job: Job, followed: Iterable[str]) -> None:
+        """The process of a job waits for others, by a connection `follower`."""
+        _, known = self._waits.get(follower, ("", frozenset()))
+        self._waits[follower] = (job.uuid, known | set(followed))
+        if job.queue is not None:
+            self.admit([job.queue.name])
+
+    def leaves(self, follower: object) -> None:
+        """The connection is closed."""
+        self._waits.pop(follower, None)
+
+    def _start(self, queue: _Queue, uuid: str) -> None:
+        del queue.waiting[uuid]
+        queue.running.add(uuid)
+
+    def _has_room(self, queue: _Queue) -> bool:
+        if len(queue.running) < queue.limit:
+            return True
+        own = queue.running | queue.waiting.keys()
+        pausing = {uuid for uuid, followed in self._waits.values() if uuid in queue.running and followed & own}
+        return len(queue.running) - len(pausing) < queue.limit
+
+    def _moved(self, _before: Job, after: Job) -> None:
+        """A job has ended: the next one has its turn."""
+        if after.queue is None or not is_finished(after.state):
+            return
+        queue = self._queues.get(after.queue.name)
+        if queue is None:
+            return
+        queue.waiting.pop(after.uuid, None)
+        queue.running.discard(after.uuid)
+        if queue.waiting:
+            self.admit([after.queue.name])
+        elif not queue.running:
+            del self._queues[after.queue.name]

@@ -1,0 +1,186 @@
+"""Take jobs, each once, and acknowledge them when their intent is durable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from msgspec.structs import replace
+
+from azjobs.core import wire
+from azjobs.core.errors import CredentialNotFound, HomeUnusable, InvalidInput
+from azjobs.core.events import Begun, Effect
+from azjobs.core.job import BatchWork, Job, PlanWork, ProcessWork, Queue
+from azjobs.core.plan import check
+from azjobs.core.plans import PLANS
+from azjobs.core.secret import SecureString
+from azjobs.core.states import JobState
+from azjobs.daemon.callers import Callers
+from azjobs.daemon.parts import Parts
+from azjobs.daemon.removals import Removals
+from azjobs.daemon.rights import NO_CREDENTIALS, refuse_jobs
+from azjobs.daemon.server import Connection, Handlers
+
+Later = list[tuple[str, list[Effect]]]  # effects by the job's uuid, to be performed once the caller has its answer
+
+
+class Submissions:
+    """Serves `Submit` and `SubmitBatch`. `on_taken` is called when there is work after there was none."""
+
+    def __init__(self, parts: Parts, callers: Callers, removals: Removals) -> None:
+        self._store = parts.store
+        self._ledger = parts.ledger
+        self._runner = parts.runner
+        self._vault = parts.vault
+        self._rights = parts.rights
+        self._sessions = parts.sessions
+        self._protections = parts.protections
+        self._processes = parts.processes
+        self._queues = parts.queues
+        self._callers = callers
+        self._removals = removals
+        self._taking: dict[str, asyncio.Future[None]] = {}
+        self.on_taken: Callable[[], Awaitable[None]]
+
+    def handlers(self) -> Handlers:
+        """Return what serves each kind of message."""
+        return {wire.Submit: self._on_submit, wire.SubmitBatch: self._on_submit}
+
+    async def _on_submit(self, connection: Connection, message: wire.Submit | wire.SubmitBatch) -> wire.Reply:
+        """Take a job, once: a client whose connection broke sends it again, perhaps while it is being taken."""
+        async with self._alone(message.job.uuid):
+            uuid, later = message.job.uuid, Later()
+            job = self._runner.find(uuid) or self._store.load(uuid)
+            if job is None:
+                job = await self._take(connection, message, later)
+            self._rights.check_jobs(connection, [job])
+            if message.is_attached and job.id is None:
+                self._callers.attach(connection, job)
+            try:
+                await self._ledger.durable()
+            except HomeUnusable:  # nothing of it has begun: it is as if it had not been submitted
+                self._removals.forget([uuid])
+                await self._forget_secrets(job)
+                raise
+            if later:  # the caller has its answer first: nothing of the work takes the loop's time before
+                asyncio.get_running_loop().call_soon(self._perform, later)
+            return wire.Accepted(message.seq, self._runner.find(uuid) or job)
+
+    @asynccontextmanager
+    async def _alone(self, uuid: str) -> AsyncIterator[None]:
+        while (taking := self._taking.get(uuid)) is not None:
+            await asyncio.wait([taking])
+        self._taking[uuid] = done = asyncio.get_running_loop().create_future()
+        try:
+            yield
+        finally:
+            del self._taking[uuid]
+            done.set_result(None)
+
+    async def _take(self, connection: Connection, message: wire.Submit | wire.SubmitBatch, later: Later) -> Job:
+        job = self._rights.as_granted(connection, message.job)
+        secrets = await self._secrets(connection, job.session, message)
+        children: list[Job] = []
+        if isinstance(message, wire.SubmitBatch):
+            job, children = self._divide(job, message)
+        else:
+            job = await self._prepare(job, message)
+        await self._vault.put_job_secrets(job.uuid, secrets)
+        if not connection.hello.job_key:
+            await self._sessions.add(connection.hello.session, connection.hello.leader)
+        payload = message.payload if isinstance(message, wire.Submit) else b""
+        was_idle = not len(self._runner)
+        job = self._ledger.add(job, payload, is_attached=message.is_attached)
+        added = [self._ledger.add(one, b"", is_attached=message.is_attached) for one in children]
+        for one in (job, *added):
+            self._runner.take(one)
+        if was_idle:
+            await self.on_taken()
+        for one in (job, *added):
+            if self._queues.enter(one):
+                effects: list[Effect] = []
+                self._runner.apply(one.uuid, Begun(self._runner.now()), later=effects)
+                later.append((one.uuid, effects))
+        return self._runner.find(job.uuid) or job
+
+    async def _secrets(
+        self, connection: Connection, session: str, message: wire.Submit | wire.SubmitBatch
+    ) -> Mapping[str, SecureString]:
+        """Return the secrets that came, and those that are kept by a name."""
+        secrets = dict(message.secrets)
+        if message.named:
+            refuse_jobs(connection, NO_CREDENTIALS)
+        for hole, name in message.named.items():
+            held = await self._vault.credential(session, name)
+            if held is None:
+                raise CredentialNotFound(f"No credential {name} in this session. Type: azjobs credential get")
+            secrets[hole] = SecureString(held.password)
+        return secrets
+
+    def _divide(self, job: Job, message: wire.SubmitBatch) -> tuple[Job, list[Job]]:
+        """Return a batch with its children, each checked: one that cannot be taken refuses them all."""
+        if not message.targets:
+            raise InvalidInput("A batch has one target at least.")
+        limit = message.throttle_limit
+        queue = Queue(f"batch {job.uuid}", limit) if limit is not None else job.queue
+        job = replace(job, queue=None)
+        children = [
+            replace(
+                job,
+                uuid=target.uuid,
+                name=target.name,
+                target=target.target,
+                work=PlanWork(message.plan, target.arguments, secrets=message.asks),
+                parent=job.uuid,
+                notice=None,
+                queue=queue,
+                time_limit_s=None,
+            )
+            for target in message.targets
+        ]
+        for child in children:
+            self._check_plan(child, message.plan, child.work)
+        is_fail_fast = isinstance(job.work, BatchWork) and job.work.is_fail_fast
+        return replace(job, work=BatchWork({JobState.NOT_STARTED: len(children)}, is_fail_fast)), children
+
+    async def _prepare(self, job: Job, message: wire.Submit) -> Job:
+        """Check what was submitted, and complete it with what only the daemon knows."""
+        job = await self._prepare_work(job, message)
+        if job.notice is None:
+            return job
+        environment = await self._vault.put_environment(message.environment)
+        return replace(job, notice=replace(job.notice, environment=environment))
+
+    async def _prepare_work(self, job: Job, message: wire.Submit) -> Job:
+        match job.work:
+            case PlanWork() as work:
+                self._check_plan(job, work.plan, work)
+                return job
+            case ProcessWork() as work:
+                environment = await self._vault.put_environment(message.environment)
+                key_sha256 = await self._processes.new_key(job.uuid)
+                work = replace(work, environment=environment, sys_path=message.sys_path, key_sha256=key_sha256)
+                return replace(job, work=work)
+            case BatchWork():
+                raise InvalidInput("A batch is submitted with its targets.")
+
+    def _check_plan(self, job: Job, plan: str, work: object) -> None:
+        if plan not in PLANS:
+            raise InvalidInput(f"This version of azjobs has no plan {plan}.")
+        if job.context is None:
+            raise InvalidInput("An Azure job needs a context.")
+        assert isinstance(work, PlanWork)
+        check(PLANS[plan], work.arguments)
+        self._protections.check_job(job)
+
+    def _perform(self, later: Later) -> None:
+        for uuid, effects in later:
+            self._runner.perform(uuid, effects)
+
+    async def _forget_secrets(self, job: Job) -> None:
+        if isinstance(job.work, ProcessWork):
+            await self._vault.release_environment(job.work.environment)
+        if job.notice is not None:
+            await self._vault.release_environment(job.notice.environment)
+        await self._vault.drop_job(job.uuid)
