@@ -376,3 +376,22 @@ def test_there_is_still_nothing_to_read(live: Home) -> None:
         return sys.stdin.read(), sys.stdin.readline()
 
     assert az.start_job(read).result(LIMIT_S) == ("", "")
+
+
+def test_input_reads_what_the_job_was_given_and_asks_nobody(live: Home) -> None:
+    """A standard input is read to its end, as in any program; what nobody is to see is asked for all the same."""
+
+    def read() -> list[str]:
+        import getpass  # noqa: PLC0415 - in the job
+
+        lines = [input(), input()]
+        try:
+            input()
+        except EOFError:
+            lines.append("end")
+        return [*lines, str(len(getpass.getpass()))]
+
+    job = az.start_job(read, input_object=["one", "two"])
+    asked(job, "Password: ")
+    az.answer_job(job, az.SecureString("abc"))
+    assert job.result(LIMIT_S) == ["one", "two", "end", "3"]

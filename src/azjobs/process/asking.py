@@ -13,7 +13,7 @@ from azjobs.process.runtime import JobRuntime
 def replace_input(runtime: JobRuntime, streams: JobStreams, *, has_stdin: bool) -> None:
     """Ask by `runtime` from now on. What was begun on a line of standard output is a part of the question.
 
-    `has_stdin`: the job was given a standard input, which `input` reads.
+    `has_stdin`: a standard input was given, which `input` reads to its end, as in any program.
     """
 
     def ask(prompt: object, *, is_hidden: bool) -> str:
