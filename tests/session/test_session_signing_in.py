@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,12 @@ import azjobs as az
 from azjobs.core.context import Environment, SignInKey
 from azjobs.core.secret import SecureString
 from azjobs.core.signin import SignIn
-from azjobs.core.wire import DropSignIn, GetToken, Ok, PutSignIn, SignedIn, Token
+from azjobs.core.wire import DropSignIn, Ok, PutSignIn, SignedIn
 from azjobs.session import local as local_module
 from azjobs.session.accounts import ways
 from azjobs.session.accounts.asked import Asked
 from azjobs.session.accounts.looking_around import Visit
-from terminal import Home
+from terminal import DEADLINE_S, Home, Python
 
 STAGING = "22222222-2222-4222-8222-222222222222"
 
@@ -239,37 +241,78 @@ def test_an_attempt_that_fails_leaves_the_sign_in_that_another_process_has_made_
     assert context.credential.get_token().token
 
 
-def test_who_is_interrupted_while_signing_in_leaves_no_sign_in(live: Home, secret: az.Credential) -> None:
-    """The daemon may have kept it already when Ctrl-C comes: it is forgotten all the same."""
-    here = local_module.local()
+#: A person who presses Ctrl-C; the fault that holds them up is planted before.
+INTERRUPTED = """
+az.connect_az_account(environment="AzureSimulator")
+"""
+
+
+@pytest.mark.parametrize("where", ["oauth2/v2.0/token", "^/tenants"])
+def test_who_is_interrupted_while_signing_in_leaves_no_sign_in(home: Home, python: Python, where: str) -> None:
+    """Ctrl-C comes while the daemon tries it, or has kept it already: it is forgotten all the same."""
+    gone = az.connect_az_account(environment="AzureSimulator")
     az.disconnect_az_account()
-    visit = Visit(here, "user", is_saved=True)
-    way = ways.find(here, Asked(environment="AzureSimulator"))
-    ask = here.client.ask
-
-    def interrupted(*request: Any, **more: Any) -> Any:
-        ask(*request, **more)
-        raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(here.client, "ask", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            visit.put(way)
-    visit.undo()
+    cloud, method = home.cloud, "POST" if "token" in where else "GET"
+    before = max(one["seq"] for one in cloud.requests())
+    cloud.fault(where, {"delay_s": 2.0}, method=method)
+    program = subprocess.Popen(
+        [*python.command[:-1], python.command[-1] + INTERRUPTED], env=python.environment, stderr=subprocess.PIPE
+    )
+    cloud.wait_for_requests(method=method, path_regex=where, since=before, timeout_s=DEADLINE_S)
+    program.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in program.communicate(timeout=DEADLINE_S)[1]
+    cloud.wait_for_requests(method=method, path_regex=where, since=before, answered=True)
+    about = home.add_principal("another", subscriptions=1)
+    credential = az.Credential(about["client"], az.SecureString(about["secret"]))
+    az.connect_az_account(  # the daemon has heard of the answer by then
+        environment="AzureSimulator", service_principal=True, tenant=about["tenant"], credential=credential
+    )
     with pytest.raises(az.NotSignedIn):
-        ask(GetToken(0, way.bare("user")), Token)
+        gone.credential.get_token()
 
 
-def test_signing_out_that_does_not_succeed_can_be_asked_for_again(live: Home, secret: az.Credential) -> None:
-    """Where the daemon cannot be told, the contexts are still there, and so the account can still be named."""
-    here = local_module.local()
+#: Runs in every interpreter that starts with it on its path; only the daemon has the module that it changes.
+FAILING = """
+import os, sys
+from importlib.abc import MetaPathFinder
+from importlib.util import find_spec
 
-    def gone(*_: Any, **__: Any) -> Any:
-        raise az.DaemonUnavailable("It is gone.")
+class Failing(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name != "azjobs.daemon.vault":
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        load = spec.loader.exec_module
+        def exec_module(module):
+            load(module)
+            drop = module.Vault.drop_sign_in
+            async def drop_sign_in(vault, scope, key):
+                if os.path.exists({flag!r}):
+                    raise OSError("as if the keeper were stuck")
+                await drop(vault, scope, key)
+            module.Vault.drop_sign_in = drop_sign_in
+        spec.loader.exec_module = exec_module
+        return spec
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(here.client, "ask", gone)
-        with pytest.raises(az.DaemonUnavailable):
-            az.disconnect_az_account()
-    assert az.disconnect_az_account().id == secret.username
+sys.meta_path.insert(0, Failing())
+"""
+
+
+def test_signing_out_that_does_not_succeed_can_be_asked_for_again(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the daemon fails at it, the contexts are still there, and so the account can still be named."""
+    flag, folder = tmp_path / "fails", tmp_path / "patch"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(FAILING.format(flag=str(flag)))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    context = az.connect_az_account(environment="AzureSimulator")
+    flag.touch()
+    with pytest.raises(az.DaemonUnavailable, match="The daemon failed on DropSignIn"):
+        az.disconnect_az_account()
+    flag.unlink()
+    assert az.disconnect_az_account().id == context.account.id
     assert az.get_az_context() is None
+    with pytest.raises(az.NotSignedIn):
+        context.credential.get_token()

@@ -57,7 +57,8 @@ class SignInRequests:
     async def _on_putsignin(self, connection: Connection, message: wire.PutSignIn) -> wire.Reply:
         refuse_jobs(connection, NO_SIGN_INS)
         secrets = {name: one.reveal() for name, one in message.secrets.items()}
-        added = await self._sign_ins.add(message.sign_in, secrets, message.scope)
+        # Who goes away while it is tried, as by Ctrl-C, has given it up: it must not be kept after they undid it.
+        added = await connection.while_open(self._sign_ins.add(message.sign_in, secrets, message.scope))
         await self._sessions.add(connection.hello.session, connection.hello.leader)
         await self._ledger.durable()  # whoever looks now sees that the jobs that it released go on
         claims = parse_claims(added.token.token)
