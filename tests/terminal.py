@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pty
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import textwrap
 import time
 from collections.abc import Callable, Sequence
@@ -190,6 +193,27 @@ class Shell:
         return Ended(os.waitstatus_to_exitcode(status), out.replace("\r\n", "\n"), "")
 
 
+def visible(text: str) -> str:
+    """What is left to be seen of what was written on a terminal: lines that were written over are not."""
+    lines, row, column = [""], 0, 0
+    for piece in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+|\x1b", text):
+        if piece == "\r":
+            column = 0
+        elif piece == "\n":
+            row, column = row + 1, 0
+            lines += [""] * (row - len(lines) + 1)
+        elif piece == "\x1b[A":
+            row = max(0, row - 1)
+        elif piece == "\x1b[K":
+            lines[row] = lines[row][:column]
+        elif not piece.startswith("\x1b["):
+            lines[row] = lines[row][:column].ljust(column) + piece + lines[row][column + len(piece) :]
+            column += len(piece)
+    while len(lines) > row + 1 and not lines[-1]:
+        lines.pop()
+    return "\n".join(lines)
+
+
 class Screen:
     """What appears on a terminal."""
 
@@ -223,6 +247,40 @@ class Screen:
             data = b""
         self._is_over = not data
         self.seen += data.decode(errors="replace")
+
+
+class Terminal:
+    """A bash on a terminal of its own."""
+
+    def __init__(self, shell: Shell) -> None:
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"], {**shell.environment, "PS1": "ready> "})
+        self.resize(100, 12)
+        self.screen = Screen(self.fd, DEADLINE_S)
+        self._at = 0
+        self.wait_for("ready> ")
+
+    def wait_for(self, text: str) -> None:
+        """Read until the text appears after what was waited for before."""
+        while (found := self.screen.seen.find(text, self._at)) < 0:
+            self.screen.read()
+        self._at = found + len(text)
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self.fd, keys.encode())
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Change the size of the window."""
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def end(self) -> None:
+        """Close it."""
+        os.close(self.fd)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
 
 
 class Python:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from terminal import Ended, Home, Python, Shell, matches, wait_until
+from terminal import Ended, Home, Python, Shell, matches, visible, wait_until
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "Pa55-word-long"
@@ -31,7 +31,6 @@ _FILE_NAME = re.compile(r"# (\w+\.py)\n")
 _SECRET_PROMPT = re.compile(r".*[Pp]assword.*:")
 _OPEN_PROMPT = re.compile(r"(?P<prompt>.*(?:confirm:|\[y/N\])) (?P<typed>.+)")
 _ELAPSED = re.compile(r"\b\d+:\d\d\b")
-_OVERWRITTEN = re.compile(r"[^\n]*\r\x1b\[K")
 
 
 class Block(NamedTuple):
@@ -98,7 +97,7 @@ def settled(text: str) -> str:
 
     Times that have passed, and whether a job that goes on has said something yet.
     """
-    text = _ELAPSED.sub("0:00", _OVERWRITTEN.sub("", text.replace("\r\n", "\n")))
+    text = _ELAPSED.sub("0:00", visible(text.replace("\r\n", "\n")))
     return re.sub(r"(?m)( Running .*0:00)\s+yes\s*$", r"\1", text)
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
-import pty
 import signal
-import struct
 import subprocess
 import termios
 from collections.abc import Callable, Iterator
@@ -16,43 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from terminal import DEADLINE_S, Ended, Home, Screen, Shell, wait_until
+from terminal import Ended, Home, Shell, Terminal, wait_until
 
 ENTERED, LEFT = "\x1b[?1049h", "\x1b[?1049l"
-
-
-class Terminal:
-    """A bash on a terminal of its own."""
-
-    def __init__(self, shell: Shell) -> None:
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"], {**shell.environment, "PS1": "ready> "})
-        self.resize(100, 12)
-        self.screen = Screen(self.fd, DEADLINE_S)
-        self._at = 0
-        self.wait_for("ready> ")
-
-    def wait_for(self, text: str) -> None:
-        """Read until the text appears after what was waited for before."""
-        while (found := self.screen.seen.find(text, self._at)) < 0:
-            self.screen.read()
-        self._at = found + len(text)
-
-    def type(self, keys: str) -> None:
-        """Press keys."""
-        os.write(self.fd, keys.encode())
-
-    def resize(self, columns: int, lines: int) -> None:
-        """Change the size of the window."""
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-
-    def end(self) -> None:
-        """Close it."""
-        os.close(self.fd)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
 
 
 @pytest.fixture

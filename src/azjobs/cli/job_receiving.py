@@ -9,6 +9,7 @@ from typing import Literal, Unpack
 from azjobs.cli.job_choice import Which, present, view_json
 from azjobs.cli.job_records import Replay
 from azjobs.cli.job_tables import job_table
+from azjobs.cli.live_progress import LiveProgress, can_move
 from azjobs.cli.shell import Shell
 from azjobs.cli.value_json import value_json
 from azjobs.cli.value_tables import value_table
@@ -44,7 +45,8 @@ def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but two by name
 ) -> int:
     """Give what is new in the output of jobs: output to stdout, everything else to stderr.
 
-    Each record is given once, whoever asks first. A job that failed is no error
+    Each record is given once, whoever asks first. With --wait on a terminal it
+    shows how far the job is, as the job tells. A job that failed is no error
     of this command. Of a batch it is the output of its children, in the order of
     their targets. With --wait on a terminal you are asked what jobs ask.
 
@@ -82,6 +84,7 @@ class _Replaying(Replay):
 
     def __init__(self, shell: Shell, manner: Manner, *, is_strict: bool) -> None:
         super().__init__(shell)
+        self._live = LiveProgress(shell) if manner.wait and can_move(shell) else None
         self._manner = manner
         self._is_strict = is_strict
 

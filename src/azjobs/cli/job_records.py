@@ -8,7 +8,7 @@ until there are no more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
@@ -22,6 +22,7 @@ from azjobs.core.journal import (
     Content,
     DataChunk,
     Debug,
+    End,
     Error,
     Information,
     Output,
@@ -36,6 +37,9 @@ from azjobs.session.local import local
 from azjobs.session.values import open_value
 from azjobs.session.views import JobView
 
+if TYPE_CHECKING:
+    from azjobs.cli.live_progress import LiveProgress
+
 
 class Replay:
     """Writes the records of jobs. `close` it when there are no more."""
@@ -45,18 +49,25 @@ class Replay:
         self._values: list[Any] = []
         self._begun = ""
         wishes = shell.wishes
+        self._live: LiveProgress | None = None
         self._is_collected = wishes.is_quiet or wishes.query is not None or wishes.output not in (None, Format.JSONL)
 
     def deliver(self, view: JobView, entries: Sequence[Entry]) -> None:
         """Write records, and flush: whoever reads them must not lose any."""
+        if self._live is not None and any(not isinstance(entry.record, Progress) for entry in entries):
+            self._live.hide()
         for entry in entries:
             self._write(view, entry.record)
             self._begun = _unfinished_after(self._begun, entry.record)
         self._shell.stdout.flush()
         self._shell.stderr.flush()
+        if self._live is not None and not self._begun:  # else it would be drawn over the unfinished line
+            self._live.show()
 
     def ask(self, view: JobView) -> bool:
         """Ask whoever is at the terminal for what the job waits for; False where there is nobody, or no answer."""
+        if self._live is not None:
+            self._live.hide()
         begun, self._begun = self._begun, ""
         prompt = prompt_in_passing(view)
         if prompt is None or not self._shell.has_somebody:
@@ -69,6 +80,8 @@ class Replay:
 
     def close(self) -> None:
         """Write what was collected."""
+        if self._live is not None:
+            self._live.hide()
         if self._is_collected:
             self._shell.show(self._values)
 
@@ -90,7 +103,11 @@ class Replay:
                 self._shell.stderr.write(f"VERBOSE: {text}\n")
             case Debug(text=text) if self._shell.wishes.is_debug:
                 self._shell.stderr.write(f"DEBUG: {text}\n")
-            case _:  # progress is the job's present status; the rest is about the journal itself
+            case Progress() if self._live is not None:
+                self._live.see(view.uuid, view.name, record)
+            case End() if self._live is not None:
+                self._live.forget(view.uuid)
+            case _:  # about the journal itself
                 return
 
     def _write_output(self, view: JobView, content: Content) -> None:
@@ -127,6 +144,8 @@ def _unfinished_after(begun: str, record: journal.Record) -> str:
             return begun + text
         case Output(content=TextChunk(text=text)):
             return (begun + text).rpartition("\n")[2]
+        case Output(content=DataChunk(data=data)):
+            return (begun + data.decode("utf-8", "replace")).rpartition("\n")[2]
         case Progress():
             return begun
     return ""
@@ -151,5 +170,5 @@ def tracebacks(view: JobView) -> list[str]:
     except FileNotFoundError:
         return []
     with reader:
-        records = [entry.record for entry in reader.read(final=True)]
-    return [record.traceback for record in records if isinstance(record, Error) and record.traceback]
+        records = (entry.record for entry in reader.read(final=True))
+        return [record.traceback for record in records if isinstance(record, Error) and record.traceback]

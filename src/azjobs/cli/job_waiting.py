@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Unpack
 
 from azjobs.cli.job_choice import Which, chosen, show_jobs
+from azjobs.cli.live_progress import showing_progress
 from azjobs.cli.shell import Shell
 from azjobs.commands.parameters import JobId
 from azjobs.core.job import JobType
@@ -28,7 +29,7 @@ def wait_job(
     any: bool = False,
     **which: Unpack[Which],
 ) -> int:
-    """Wait until jobs have ended.
+    """Wait until jobs have ended; on a terminal it shows how far they are, as they tell.
 
     The exit code is 0 when all ended well, 1 when they failed, 6 when some did,
     5 when the time was over before; the jobs go on then, as they do after Ctrl-C.
@@ -43,7 +44,8 @@ def wait_job(
     views = chosen(here, id, which)
     uuids = [view.uuid for view in views]
     try:
-        wait_until_over(here, uuids, timeout_s=timeout, is_any=any)
+        with showing_progress(shell, views):
+            wait_until_over(here, uuids, timeout_s=timeout, is_any=any)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Interrupted. The jobs go on.") from None
     after = load_views(here.layout, uuids=uuids)

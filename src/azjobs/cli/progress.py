@@ -9,11 +9,10 @@ import time
 from collections.abc import Iterator
 
 from azjobs.cli.job_tables import elapsed
-from azjobs.cli.shell import Shell
+from azjobs.cli.shell import ERASE, Shell
 from azjobs.cli.tables import clean, shorten
 from azjobs.session.plans import OnProgress, Progress
 
-ERASE = "\r\x1b[K"
 TICK_S = 1.0  # the time that is shown counts in seconds
 
 

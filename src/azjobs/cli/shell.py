@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from azjobs.core.secret import SecureString
 
 
+ERASE = "\r\x1b[K"  # the line that the cursor is in [invisible-island.net/xterm/ctlseqs]
+
+
 class Wishes(NamedTuple):
     """What the options that every command has say about the output."""
 

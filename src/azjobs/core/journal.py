@@ -158,12 +158,14 @@ class Progress(_Record, frozen=True, tag="p"):
     """How far an activity is.
 
     `percent` is 0 to 100, None when it cannot be told; `parent` names the activity around it.
+    `completed`: the activity is over, as it is at 100 percent.
     """
 
     activity: str = msgspec.field(name="a")
     status: str = msgspec.field(name="x", default="")
     percent: float | None = msgspec.field(name="n", default=None)
     parent: str = msgspec.field(name="u", default="")
+    completed: bool = msgspec.field(name="z", default=False)
 
 
 class Gap(_Record, frozen=True, tag="g"):

@@ -84,9 +84,9 @@ class JobStreams:
         """Write detail for programmers."""
         self.write(lambda: Debug(self.writer.stamp(), text))
 
-    def progress(self, activity: str, status: str, percent: float | None, parent: str) -> None:
+    def progress(self, activity: str, status: str, percent: float | None, parent: str, *, completed: bool) -> None:
         """Write how far an activity is."""
-        self.write(lambda: Progress(self.writer.stamp(), activity, status, percent, parent))
+        self.write(lambda: Progress(self.writer.stamp(), activity, status, percent, parent, completed))
 
     def write(self, make: Callable[[], Record], *, is_kept: bool = False) -> None:
         """Write one record after the unfinished lines that were printed before it.
