@@ -34,7 +34,7 @@ from terminal import Home, Shell, wait_until
 
 HERE = Path(__file__).parent
 STANDING = "standing-vm"
-ROUND_S = 40.0  # by then a round is over, or something hangs
+ROUND_S = 120.0  # by then a round is over on the busiest machine, or something hangs
 PAUSE_S = 0.05  # between two looks, which cost more than a condition of an ordinary test
 LEFT_S = 10.0  # how long a process may take to leave
 BOOT = """\
