@@ -30,7 +30,7 @@ SHORT = (
     "warm parent/process.warm:ready/before/1",
     "daemon/store.queries:query/before/40",
     "caller/session.connection:Connection.send/after/2",
-    "daemon/daemon.job_requests:JobRequests.forget/after/1",
+    "daemon/daemon.removals:Removals.forget/after/1",
     "keeper/keeper.requests:answer/after/20",
     "job/process.journal:JournalWriter.write/after/2",
     "client/session.connection:Connection.send/after/5",
@@ -42,7 +42,7 @@ SHORT = (
     "daemon/daemon.records:JournalRecords.write/after/4",
     "keeper/keeper.loop:Keeper._advance/before/9+daemon/store.sqlite:SqliteStore.commit/before/9",
     "job/process.journal:JournalWriter.end/after/1",
-    "daemon/daemon.job_requests:JobRequests._on_remove/before/1",
+    "daemon/daemon.removals:Removals._on_remove/before/1",
 )
 
 
