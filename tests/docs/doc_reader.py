@@ -121,12 +121,30 @@ def _no_room() -> dict[str, object]:
     return {"fail_operation": {"code": "AllocationFailed", "message": "There is no room for web2."}}
 
 
+def _take_minutes(home: Home) -> None:
+    home.cloud.time("at-once", kinds={kind: {"mode": "held"} for kind in ("vm-create", "deployment-write")})
+
+
+def _wait_for_status(home: Home, path_regex: str) -> None:
+    """Wait until a daemon asks how an operation fares: its watch is recorded then."""
+    home.cloud.wait_for_requests(path_regex=path_regex, timeout_s=LIMIT_S)
+
+
+def _end_all(home: Home) -> None:
+    home.cloud.time("at-once", kinds={"vm-create": {"mode": "at-once"}})
+    home.cloud.finish()
+
+
 #: What can happen while a page is read, by the words in the page.
 MEANWHILE: dict[str, Callable[[Home], None]] = {
     "the account is given Staging and Production": _two_more,
     "the network takes a second": lambda home: home.cloud.time("at-once", kinds={"vnet-write": _a_second()}),
     "the machine restarts before the password was sent": _restart_machine,
     "Azure does not answer the restart": lambda home: home.cloud.fault("/restart$", "reset-after"),
+    "machines and deployments take some minutes": _take_minutes,
+    "the machine is being made": lambda home: _wait_for_status(home, "Microsoft.Compute/.*/operations/"),
+    "the deployment is under way": lambda home: _wait_for_status(home, "/operationStatuses/"),
+    "Azure is done": _end_all,
     "web2 finds no room": lambda home: home.cloud.fault("/web2/start$", _no_room()),
 }
 

@@ -180,6 +180,8 @@ def _after_refusal(key: str, request: Request, phase: Intended, reply: Reply, *,
         case Verdict.FINAL if request.on_unanswered is OnUnanswered.CONDITION and phase.sends > 1:
             # This attempt is refused, perhaps because the one before took effect.
             return Looking(phase.sends, fault=fault), [ReadUrl(key, look_path(request), settle=True)]
+        case Verdict.FINAL if request.on_unanswered is OnUnanswered.AGAIN and phase.sends > 1:
+            return Ended(Answer(reply.status, reply.body)), []  # refused, perhaps because an earlier one was taken
         case Verdict.FINAL:
             return Ended(Answer(reply.status, reply.body, fault)), []
         case Verdict.AGAIN if reply.status in (409, 429):

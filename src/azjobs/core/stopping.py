@@ -15,7 +15,7 @@ from azjobs.core import calls, progress
 from azjobs.core.arm import Answer, OnUnanswered, Request
 from azjobs.core.errors import Fault, Sent
 from azjobs.core.events import Effect
-from azjobs.core.job import BatchWork, Call, Ended, Fetching, Intended, Job, PlanWork, Watching
+from azjobs.core.job import BatchWork, Call, Ended, Intended, Job, PlanWork, Watching
 from azjobs.core.states import Stopped, is_finished, started_at_of
 
 CANCELED = "Canceled"  # the service's own spelling, as `remote_state`
@@ -44,12 +44,12 @@ def detached(job: Job, work: PlanWork, at: float, *, recalled: Iterable[str] = (
 
 
 def can_cancel(work: PlanWork, recalled: Iterable[str]) -> bool:
-    """Whether Azure is, or may be, at work on something that it lets one cancel."""
+    """Whether Azure is, or may be, at work on something that it lets one cancel, or has just done it."""
     unsent = set(recalled)
     return any(
         call.request.cancel_path
         and progress.is_attempted(call)
-        and not isinstance(call.phase, Ended | Fetching)
+        and not isinstance(call.phase, Ended)
         and key not in unsent
         for key, call in work.calls.items()
     )
@@ -101,8 +101,8 @@ def describe(work: PlanWork) -> str:
         if fault := _refusal(call):
             said.append(f"{_not_cancelled(call.request.label, fault)} It is watched to its end.")
         else:
-            has_answer = isinstance(call.phase, Ended | Watching)
-            said.append(f"Azure {'cancels' if has_answer else 'was asked to cancel'} {call.request.label}.")
+            is_taken = isinstance(call.phase, Watching) or (isinstance(call.phase, Ended) and _answer(call).is_ok)
+            said.append(f"Azure {'cancels' if is_taken else 'was asked to cancel'} {call.request.label}.")
     return " ".join(said) or f"Stopping: {progress.describe(work)}"
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-_POLL = re.compile(r"/(?:operations|operationresults)/[^/]+$", re.IGNORECASE)
+_POLL = re.compile(r"/(?:operations|operationresults|operationstatuses)/[^/]+$", re.IGNORECASE)
 
 
 class Ending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
