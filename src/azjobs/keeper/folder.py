@@ -148,7 +148,7 @@ def hold_daemon_lock(run_folder: str) -> int:
             return fd
         time.sleep(_LOCK_RETRY_S)
     os.close(fd)
-    raise DaemonRunning
+    raise DaemonRunning("A daemon of this home runs already, and goes on: this one leaves.")
 
 
 def write_pid(lock_fd: int) -> None:
