@@ -1,6 +1,6 @@
 """The client of a round: it submits a small mix of jobs, and says in a file what it asked for and what it was told.
 
-Run as a program of its own: `crash_mix.py FOLDER GROUP STANDING PACE`. A patient
+Run as a program of its own: `crash_mix.py FOLDER GROUP PACE MACHINE...`. A patient
 one waits until what it stops and removes has begun. To add a kind of job: a line
 in `main`, and what must be true of it in `crash_truth`.
 """
@@ -67,7 +67,7 @@ class Client:
         return value
 
 
-def main(folder: str, group: str, standing: str, pace: str) -> None:
+def main(folder: str, group: str, pace: str, standing: str, *others: str) -> None:
     """Sign in, submit everything, stop one, remove one, and leave; a forked child makes a blocking call meanwhile."""
     client = Client(folder)
     if client.ask("connect", "account", lambda: az.connect_az_account(environment="AzureSimulator")) is None:
@@ -92,6 +92,9 @@ def main(folder: str, group: str, standing: str, pace: str) -> None:
     def restart() -> Any:
         return az.restart_az_vm(standing, resource_group_name=STANDING_GROUP, as_job=True, job_name="restart")
 
+    def batch() -> Any:
+        return az.restart_az_vm(others, resource_group_name=STANDING_GROUP, as_job=True, job_name="batch")
+
     def group_job() -> Any:
         return az.new_az_resource_group(f"{group}-group", location="eastus", as_job=True, job_name="group")
 
@@ -108,6 +111,7 @@ def main(folder: str, group: str, standing: str, pace: str) -> None:
     submit("group", group_job)
     submit("acting", process("acting", 0.0, f"{group}-acting"))
     submit("restart", restart)
+    submit("batch", batch)
     if removed is not None:
         if pace == PATIENT:
             _await_begin(folder, "removed", removed)

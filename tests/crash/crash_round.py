@@ -23,7 +23,7 @@ import crash_killing
 import crash_mix
 from crash_edges import EDGES, Kill
 
-from azjobs.core.job import Job, PlanWork
+from azjobs.core.job import BatchWork, Job, PlanWork
 from azjobs.core.layout import Layout
 from azjobs.core.states import FINISHED, Blocked, QuestionKind, Running
 from azjobs.keeper.launch import run_folder, running_daemon
@@ -33,7 +33,7 @@ from azjobs.store.reader import read_jobs
 from terminal import Home, Shell, wait_until
 
 HERE = Path(__file__).parent
-STANDING = "standing-vm"
+STANDING = ("standing-a", "standing-b", "standing-c")  # the first is restarted alone, the others by a batch
 ROUND_S = 120.0  # by then a round is over on the busiest machine, or something hangs
 PAUSE_S = 0.05  # between two looks, which cost more than a condition of an ordinary test
 LEFT_S = 10.0  # how long a process may take to leave
@@ -60,7 +60,7 @@ CONSTANTS = {
 
 
 class Site:
-    """An embedded cloud for many rounds, with a machine that stands there from the beginning."""
+    """An embedded cloud for many rounds, with machines that stand there from the beginning."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -90,7 +90,8 @@ class Site:
 import azjobs as az
 az.connect_az_account(environment="AzureSimulator")
 secret = az.Credential("vmadmin", az.SecureString({crash_mix.PASSWORD!r}))
-az.new_az_vm({STANDING!r}, resource_group_name={crash_mix.STANDING_GROUP!r}, credential=secret)
+for name in {STANDING!r}:
+    az.new_az_vm(name, resource_group_name={crash_mix.STANDING_GROUP!r}, credential=secret)
 """
         subprocess.run([sys.executable, "-c", code], env=made.environment, check=True, timeout=ROUND_S)
         made.end()
@@ -133,7 +134,7 @@ class Round:
 
     def play(self) -> None:
         """Let the client submit and leave, then let everything end: start again what is needed, answer what asks."""
-        mix = [sys.executable, str(HERE / "crash_mix.py"), str(self.folder), self.name, STANDING, self.pace]
+        mix = [sys.executable, str(HERE / "crash_mix.py"), str(self.folder), self.name, self.pace, *STANDING]
         with (self.folder / "client.log").open("wb") as log:
             subprocess.run(mix, env=self.environment, stdout=log, stderr=log, timeout=ROUND_S, check=False)
         wait_until(self._has_ended, timeout_s=ROUND_S, what="every job has ended", pause_s=PAUSE_S)
@@ -238,7 +239,7 @@ class Round:
         for job in jobs:
             if job.name in crash_mix.ENDLESS and job.id is not None and isinstance(job.state, Running | Blocked):
                 self._shell(f"azjobs job stop {job.id}")  # the client was killed before it could
-            elif isinstance(job.state, Blocked):
+            elif isinstance(job.state, Blocked) and not isinstance(job.work, BatchWork):  # its children ask
                 self._answer(job)
         has_ended = all(job.state_name in FINISHED and job.id is not None for job in jobs)
         if not has_ended and not self._is_kept():
@@ -256,7 +257,7 @@ class Round:
         assert isinstance(job.state, Blocked)
         line, stdin = f"azjobs job answer {job.id}", None
         if job.state.question.kind is QuestionKind.UNANSWERED:
-            has_effect = any(effect == "restarted" for _, effect in self.effects())
+            has_effect = any(what.endswith(f"/{job.target}") and how == "restarted" for what, how in self.effects())
             line += " --choice done" if has_effect else " --choice again"
         elif job.state.question.kind is QuestionKind.SIGN_IN:
             line = "azjobs account connect --environment AzureSimulator"

@@ -29,7 +29,7 @@ WHOLE, BEGUN = ["begin", "end"], ["begin"]
 def faults_of(here: Round) -> list[str]:
     """Return what is not true in a round that has ended; nothing of it runs any more."""
     jobs = here.jobs()
-    by_name = {job.name: job for job in jobs}
+    by_name = {job.name: job for job in jobs if not job.parent}
     found = [f"{name}: doubled" for name, count in Counter(job.name for job in jobs).items() if count > 1]
     found += [f"{resource}: {effect} {count} times" for (resource, effect), count in _effects_twice(here)]
     for name, rule in RULES.items():
@@ -58,12 +58,13 @@ def _presence(here: Round, name: str, job: Job | None) -> Faults:
 
 
 def _refusals(here: Round) -> Faults:
-    """Whatever is killed but the client itself: what it asks for is done."""
+    """Whatever is killed but the client itself: it is done, or asks if secrets went with the keeper."""
+    roles = {kill["role"] for kill in here.killed()}
     for word, names in here.said.items():
-        if word.endswith("-refused"):
-            yield from (f"{word} {name}: {text}" for name, text in names.items())
-    is_client_killed = any(kill["role"] == "client" for kill in here.killed())
-    if not is_client_killed and "left" not in here.said:
+        for name, text in names.items():
+            if word.endswith("-refused") and not (text.startswith("JobBlocked") and "keeper" in roles):
+                yield f"{word} {name}: {text}"
+    if "client" not in roles and "left" not in here.said:
         yield f"the client ended early: {(here.folder / 'client.log').read_text()[-2000:]}"
 
 
@@ -112,11 +113,26 @@ def _group(here: Round, name: str, job: Job | None) -> Faults:
 
 
 def _restart(here: Round, _name: str, job: Job | None) -> Faults:
-    done = [effect for resource, effect in here.effects() if resource.endswith(f"/{STANDING}")]
+    yield from _restarted(here, STANDING[0], job)
+
+
+def _batch(here: Round, _name: str, job: Job | None) -> Faults:
+    """It and its children have completed, each of which did its one thing."""
+    if job is not None and job.state_name is not JobState.COMPLETED:
+        yield f"is {job.state}"
+    children = {child.target: child for child in here.jobs() if job is not None and child.parent == job.uuid}
+    if len(children) != (len(STANDING) - 1) * (job is not None):
+        yield f"its children are for {sorted(children)}"
+    for machine in STANDING[1:]:
+        yield from _restarted(here, machine, children.get(machine))
+
+
+def _restarted(here: Round, machine: str, job: Job | None) -> Faults:
+    done = [effect for resource, effect in here.effects() if resource.endswith(f"/{machine}")]
     if job is not None:
-        yield from _completed(here, job)
+        yield from _completed(here, job, lambda value: _name_of(value) == machine)
     if done != ["restarted"] * (job is not None):
-        yield f"done: {done}"
+        yield f"done to {machine}: {done}"
 
 
 def _process(here: Round, name: str, job: Job | None) -> Faults:
@@ -165,7 +181,7 @@ def _died(here: Round, job: Job, lines: list[str]) -> Faults:
         yield f"wrote {lines}"
 
 
-def _completed(here: Round, job: Job) -> Faults:
+def _completed(here: Round, job: Job, is_true: Callable[[object], bool] | None = None) -> Faults:
     """It is Completed, and has its value."""
     if job.state_name is not JobState.COMPLETED:
         yield f"is {job.state}"
@@ -175,8 +191,7 @@ def _completed(here: Round, job: Job) -> Faults:
     except AzJobsError as error:
         yield f"completed without a value: {error}"
         return
-    told = VALUES[job.name](here, value)
-    if not told:
+    if not (is_true(value) if is_true is not None else VALUES[job.name](here, value)):
         yield f"its value is {value}"
 
 
@@ -198,6 +213,7 @@ RULES: dict[str, Rule] = {
     "call": _machine,
     "group": _group,
     "restart": _restart,
+    "batch": _batch,
     "function": _process,
     "command": _process,
     "acting": _acting,
@@ -208,7 +224,6 @@ VALUES: dict[str, Callable[[Round, object], bool]] = {
     "machine": lambda _, value: _name_of(value) == "machine",
     "call": lambda _, value: _name_of(value) == "call",
     "group": lambda here, value: _name_of(value) == f"{here.name}-group",
-    "restart": lambda _, value: _name_of(value) == STANDING,
     "function": lambda here, value: value == f"{here.folder}/function.lines",
     "acting": lambda here, value: value == f"{here.folder}/acting.lines",
     "command": lambda _, value: value == "said\n",
