@@ -17,6 +17,7 @@ from azjobs.core.wire import DaemonStatus, Status
 from azjobs.session.batches import Pace, Part, retry_job, run_batch
 from azjobs.session.local import local
 from azjobs.session.looking import load_children, load_view
+from azjobs.session.terms import Terms
 from azjobs.simulator.control import ControlClient
 from terminal import Home, wait_until
 
@@ -280,7 +281,7 @@ def test_a_time_limit_ends_a_batch_and_says_so(held: ControlClient) -> None:
         noun="resource groups",
         pace=Pace(),
         as_job=True,
-        time_limit_s=0.5,
+        terms=Terms(time_limit_s=0.5),
     )
     az.wait_job(job, timeout=LIMIT_S)
     assert job.state == "Failed"

@@ -117,7 +117,7 @@ def stubborn(folder: str) -> None:
     import subprocess  # noqa: PLC0415 - in the job
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    print("begun", flush=True)
+    print("begun", flush=True)  # noqa: T201 - its output
     script = f"import os, time; open(r'{folder}/pid', 'w').write(str(os.getpid())); time.sleep(600)"
     subprocess.Popen(["python3", "-c", script], start_new_session=True)
     time.sleep(600)
@@ -151,3 +151,11 @@ def test_the_time_limit_of_an_azure_job_ends_the_watching_and_says_what_goes_on(
     finally:
         signed_in.cloud.time("at-once", kinds={"group-delete": {"mode": "at-once"}})
         signed_in.cloud.finish()
+
+
+def test_a_misspelt_parameter_of_a_command_is_an_error_and_nothing_is_done(signed_in: Home) -> None:
+    """It is not passed over: a stop that was to be a rehearsal must not be one."""
+    before = len(signed_in.cloud.requests())
+    with pytest.raises(TypeError, match="unexpected keyword argument 'throtle_limit'"):
+        az.remove_az_resource_group(["a"], throtle_limit=1)  # type: ignore[call-overload]
+    assert len(signed_in.cloud.requests()) == before

@@ -19,6 +19,7 @@ from azjobs.session.expectations import Expected, check_expected
 from azjobs.session.plans import read_plan, run_plan
 from azjobs.session.plans import what_if as rehearse
 from azjobs.session.shapes import shape_of
+from azjobs.session.terms import NO_TERMS, Terms, terms_of
 
 ANY_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # stands for one while only the user's input is checked
 
@@ -31,18 +32,27 @@ class Acting(TypedDict, total=False):
     expect_subscription: str | None
 
 
-class Removing(Acting, total=False):
+class Working(Acting, total=False):
+    """The same for what changes something, and what may be said of the job that does it."""
+
+    labels: Mapping[str, str] | None
+    time_limit: float | None
+    notify_command: str | Sequence[str] | None
+
+
+class Removing(Working, total=False):
     """The same for what removes or stops something: which protections do not hold this time."""
 
     override_protection: str | Sequence[str] | None
 
 
 class Care(NamedTuple):
-    """In which context work is done, what is expected of it, and the names of protections that do not hold."""
+    """In which context and on which terms work is done, what is expected, which protections do not hold."""
 
     az_context: Context | str | None = None
     expected: Expected = Expected()
     overrides: tuple[str, ...] = ()
+    terms: Terms = NO_TERMS
 
 
 class Work(NamedTuple):
@@ -61,10 +71,11 @@ class Work(NamedTuple):
 
 
 def care_of(options: Mapping[str, Any]) -> Care:
-    """Return what the options of a command say by the names in `Acting` and `Removing`."""
+    """Return what the options of a command say by the names in `Working` and `Removing`."""
     overrides = options.get("override_protection") or ()
     expected = Expected(options.get("expect_tenant") or "", options.get("expect_subscription") or "")
-    return Care(options.get("az_context"), expected, (overrides,) if isinstance(overrides, str) else tuple(overrides))
+    names = (overrides,) if isinstance(overrides, str) else tuple(overrides)
+    return Care(options.get("az_context"), expected, names, terms_of(options))
 
 
 def given(**arguments: Any) -> dict[str, Any]:
@@ -99,6 +110,7 @@ def perform(work: Work, care: Care, *, as_job: bool, job_name: str | None, what_
         as_job=as_job,
         job_name=job_name,
         overrides=care.overrides,
+        terms=care.terms,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Unpack, overload
 
-from azjobs.commands.azure_work import Acting, Removing, Work, care_of, given, perform
+from azjobs.commands.azure_work import Removing, Work, Working, care_of, given, perform
 from azjobs.commands.many import Names, Pacing, perform_many, refuse_pace, several
 from azjobs.core.errors import InvalidInput
 from azjobs.core.models import ActionResult, BatchRehearsal
@@ -24,21 +24,21 @@ Outcome = (
 )
 
 
-class WhichOne(Acting, total=False):
+class WhichOne(Working, total=False):
     """Which machine, besides by its name, and in which context."""
 
     resource_group_name: str | None
     id: str | None
 
 
-class WhichMany(Acting, Pacing, total=False):
+class WhichMany(Working, Pacing, total=False):
     """Which machines, besides by their names, likewise, and how fast."""
 
     resource_group_name: str | None
     id: Names | None
 
 
-class Which(Acting, Pacing, total=False):
+class Which(Working, Pacing, total=False):
     """Both.
 
     Args:

@@ -91,4 +91,5 @@ def perform_many(
         as_job=as_job,
         job_name=job_name,
         overrides=care.overrides,
+        terms=care.terms,
     )

@@ -7,7 +7,7 @@ from typing import Any, Literal, Unpack, overload
 
 import msgspec
 
-from azjobs.commands.azure_work import Acting, Work, care_of, given, perform
+from azjobs.commands.azure_work import Work, Working, care_of, given, perform
 from azjobs.core.errors import InvalidInput
 from azjobs.core.models import VirtualMachine
 from azjobs.core.plan import PlannedWrite
@@ -21,7 +21,7 @@ from azjobs.session.named_secret import NamedSecret
 _PLAN_NAMES = {"data_disk_size_in_gb": "data_disk_sizes_gb", "tag": "tags"}
 
 
-class NewVmOptions(Acting, total=False):
+class NewVmOptions(Working, total=False):
     """What may be said of a new machine; what is not said is settled as in Azure PowerShell.
 
     Args:
@@ -113,7 +113,7 @@ def new_az_vm(
         InvalidInput: a name, the password or another argument breaks a rule of Azure; nothing was sent.
         RequestFailed: Azure refused, or an operation failed; what was created until then is named.
     """
-    of_machine = {_PLAN_NAMES.get(k, k): v for k, v in options.items() if k not in Acting.__annotations__}
+    of_machine = {_PLAN_NAMES.get(k, k): v for k, v in options.items() if k not in Working.__annotations__}
     asked = given(name=name, username=credential.username, **of_machine)
     if not isinstance(credential.password, NamedSecret):  # whoever keeps that one does not show it
         check_new_vm(_typed(asked), credential.password)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Unpack, overload
 
-from azjobs.commands.azure_work import Acting, Removing, Work, care_of, given, perform, read
+from azjobs.commands.azure_work import Acting, Removing, Work, Working, care_of, given, perform, read
 from azjobs.commands.many import Names, Pacing, perform_many, refuse_pace, several
 from azjobs.core.errors import InvalidInput
 from azjobs.core.models import ActionResult, BatchRehearsal, ResourceGroup
@@ -15,7 +15,7 @@ from azjobs.core.spelling import spell_out
 from azjobs.session.jobs import Job
 
 
-class GroupOptions(Acting, total=False):
+class GroupOptions(Working, total=False):
     """What may be said of a new resource group.
 
     Args:

@@ -5,10 +5,11 @@ The types and words stay written once; help, notebooks and the shell see every p
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -17,6 +18,9 @@ SHARED = {
     "az_context": "The context to act in; the current one when not given.",
     "expect_tenant": "Act only if the context is in this tenant, by name or id.",
     "expect_subscription": "Act only if the context is of this subscription, by name or id.",
+    "labels": "What to find the job by, such as env=dev.",
+    "time_limit": "After how many seconds the job is stopped, and has failed.",
+    "notify_command": "A command to run once the job has ended, whether or not anybody waits; no shell runs it.",
     "throttle_limit": "How many targets are at work at once; all when not given.",
     "fail_fast": "Once a target has failed, begin no other.",
     "max_targets": "Refuse when there are more targets than this.",
@@ -26,7 +30,10 @@ _ENTRY = re.compile(r"    (?:    )?(\w+): (.*)")
 
 
 def spell_out(function: F) -> F:
-    """Show what `**options: Unpack[SomeTypedDict]` takes as parameters of their own, in the signature and docstring."""
+    """Show what `**options: Unpack[SomeTypedDict]` takes as parameters of their own, in the signature and docstring.
+
+    What is called so refuses any other: a name that is misspelt must not be passed over.
+    """
     signature = inspect.signature(function)
     known = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     packed = next(p for p in signature.parameters.values() if p.kind is inspect.Parameter.VAR_KEYWORD)
@@ -43,13 +50,22 @@ def spell_out(function: F) -> F:
     by_position = [p for p in known if p.kind is not inspect.Parameter.KEYWORD_ONLY]
     required = [p for p in known if p not in by_position and p.default is inspect.Parameter.empty]
     others = [p for p in known if p not in by_position and p not in required]
-    vars(function)["__signature__"] = signature.replace(parameters=[*by_position, *required, *added, *others])
+    names = {p.name for p in (*known, *added)}
+
+    @functools.wraps(function)
+    def checked(*args: Any, **given: Any) -> Any:
+        if not names.issuperset(given):
+            wrong = next(name for name in given if name not in names)
+            raise TypeError(f"{function.__name__}() got an unexpected keyword argument {wrong!r}")
+        return function(*args, **given)
+
+    vars(checked)["__signature__"] = signature.replace(parameters=[*by_position, *required, *added, *others])
     text, header, own = (function.__doc__ or "").partition("    Args:\n")
     entries = (options.__doc__ or "").partition("    Args:\n")[2].rstrip().splitlines()
     said = parameter_docs(options.__doc__ or "")
     shared = [f"        {p.name}: {SHARED[p.name]}" for p in added if p.name in SHARED and p.name not in said]
-    function.__doc__ = text + header + "".join(f"{line}\n" for line in (*entries, *shared)) + own
-    return function
+    checked.__doc__ = text + header + "".join(f"{line}\n" for line in (*entries, *shared)) + own
+    return cast("F", checked)
 
 
 def parameter_docs(docstring: str) -> dict[str, str]:

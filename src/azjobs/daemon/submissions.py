@@ -86,6 +86,9 @@ class Submissions:
             job, children = self._divide(job, message)
         else:
             job = await self._prepare(job, message)
+        if job.notice is not None:
+            environment = await self._vault.put_environment(message.environment)
+            job = replace(job, notice=replace(job.notice, environment=environment))
         await self._vault.put_job_secrets(job.uuid, secrets)
         if not connection.hello.job_key:
             await self._sessions.add(connection.hello.session, connection.hello.leader)
@@ -146,13 +149,6 @@ class Submissions:
 
     async def _prepare(self, job: Job, message: wire.Submit) -> Job:
         """Check what was submitted, and complete it with what only the daemon knows."""
-        job = await self._prepare_work(job, message)
-        if job.notice is None:
-            return job
-        environment = await self._vault.put_environment(message.environment)
-        return replace(job, notice=replace(job.notice, environment=environment))
-
-    async def _prepare_work(self, job: Job, message: wire.Submit) -> Job:
         match job.work:
             case PlanWork() as work:
                 self._check_plan(job, work.plan, work)

@@ -23,6 +23,7 @@ from azjobs.session.local import local
 from azjobs.session.looking import load_children
 from azjobs.session.plans import AnyContext, in_context, question_of, run_attached, split
 from azjobs.session.shapes import shape_of
+from azjobs.session.terms import NO_TERMS, Terms
 from azjobs.session.views import JobView
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ def run_batch(  # noqa: PLR0913 - what a batch is made of; all but two by name
     secrets: Mapping[str, SecureString | Credential] | None = None,
     as_job: bool = False,
     job_name: str | None = None,
-    labels: Mapping[str, str] | None = None,
-    time_limit_s: float | None = None,
+    terms: Terms = NO_TERMS,
     overrides: Sequence[str] = (),
 ) -> Any:
     """Do a plan for many targets: as a job, returned as soon as the intent is durable, or to the end.
@@ -77,8 +77,7 @@ def run_batch(  # noqa: PLR0913 - what a batch is made of; all but two by name
         secrets: what fills the holes of the requests, of all targets alike.
         as_job: return the batch as a Job; else its values, in the order of the targets.
         job_name: its name; command and number of targets when not given.
-        labels: its labels, and those of its children.
-        time_limit_s: how long it may take as a whole.
+        terms: its labels, which its children have too; how long it may take as a whole; what is run at its end.
         overrides: names of protections that do not hold for it.
 
     Raises:
@@ -102,8 +101,9 @@ def run_batch(  # noqa: PLR0913 - what a batch is made of; all but two by name
         target=_counted(len(parts), noun),
         autosave=is_autosave_on(here),
         overrides=tuple(overrides),
-        labels=dict(labels or {}),
-        time_limit_s=time_limit_s,
+        labels=dict(terms.labels),
+        time_limit_s=terms.time_limit_s,
+        notice=terms.notice,
     )
     clear, named = split(held)
     submit = SubmitBatch(
@@ -116,6 +116,7 @@ def run_batch(  # noqa: PLR0913 - what a batch is made of; all but two by name
         is_attached=not as_job,
         secrets=clear,
         named=named,
+        environment=terms.environment,
     )
     if as_job:
         return Job[Any](here.client.ask(submit, Accepted).job.uuid, here)

@@ -38,6 +38,7 @@ from azjobs.session.local import Local, local
 from azjobs.session.looking import load_view, load_views
 from azjobs.session.named_secret import NamedSecret
 from azjobs.session.shapes import shape_of
+from azjobs.session.terms import NO_TERMS, Terms
 
 T = TypeVar("T")
 Shape = Callable[[Any], T]
@@ -87,6 +88,7 @@ def run_plan(
     as_job: Literal[True],
     job_name: str | None = None,
     overrides: Sequence[str] = (),
+    terms: Terms = NO_TERMS,
     shape: Shape[T],
 ) -> Job[T]: ...
 @overload
@@ -101,6 +103,7 @@ def run_plan(
     as_job: Literal[False] = False,
     job_name: str | None = None,
     overrides: Sequence[str] = (),
+    terms: Terms = NO_TERMS,
     shape: Shape[T],
 ) -> T: ...
 @overload
@@ -115,6 +118,7 @@ def run_plan(
     as_job: bool = False,
     job_name: str | None = None,
     overrides: Sequence[str] = (),
+    terms: Terms = NO_TERMS,
     shape: Shape[Any] | None = None,
 ) -> Any: ...
 def run_plan(  # noqa: PLR0913 - what a job is made of; all but two by name
@@ -128,6 +132,7 @@ def run_plan(  # noqa: PLR0913 - what a job is made of; all but two by name
     as_job: bool = False,
     job_name: str | None = None,
     overrides: Sequence[str] = (),
+    terms: Terms = NO_TERMS,
     shape: Shape[Any] | None = None,
 ) -> Any:
     """Do the work of a plan: as a job, which is returned as soon as its intent is durable, or to its end.
@@ -142,6 +147,7 @@ def run_plan(  # noqa: PLR0913 - what a job is made of; all but two by name
         as_job: return a Job.
         job_name: its name; command and target when not given.
         overrides: names of protections that do not hold for it.
+        terms: its labels, its time limit, and what is run at its end.
         shape: makes the typed value of the result; by the plan (`session.shapes`) when not given.
 
     Raises:
@@ -167,9 +173,13 @@ def run_plan(  # noqa: PLR0913 - what a job is made of; all but two by name
         target=target,
         autosave=is_autosave_on(here),
         overrides=tuple(overrides),
+        labels=dict(terms.labels),
+        time_limit_s=terms.time_limit_s,
+        notice=terms.notice,
     )
     clear, named = split(held)
-    submit = Submit(0, row, is_attached=not as_job, secrets=clear, named=named)
+    environment = terms.environment
+    submit = Submit(0, row, is_attached=not as_job, secrets=clear, named=named, environment=environment)
     if as_job:
         return Job[Any](here.client.ask(submit, Accepted).job.uuid, here)
     return (shape or shape_of(plan))(run_attached(here, submit))

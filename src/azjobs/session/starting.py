@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack, overload
 from uuid import uuid4
@@ -37,6 +36,7 @@ from azjobs.session.local import Local, local
 from azjobs.session.notices import CommandWords, notice_of
 from azjobs.session.session_file import make_job_session
 from azjobs.session.standard_input import stdin_of
+from azjobs.session.terms import check_time_limit
 
 T = TypeVar("T")
 Y = TypeVar("Y")
@@ -207,17 +207,6 @@ def queue_of(name: str | None, throttle_limit: int | None) -> Queue | None:
     if throttle_limit is not None and throttle_limit < 1:
         raise InvalidInput(f"throttle_limit is how many jobs run at once, 1 or more, not {throttle_limit}.")
     return Queue(name or DEFAULT_QUEUE, throttle_limit) if name or throttle_limit is not None else None
-
-
-def check_time_limit(time_limit_s: float | None) -> float | None:
-    """Return how long a job may take, in seconds; None for as long as it does.
-
-    Raises:
-        InvalidInput: it is no time at all.
-    """
-    if time_limit_s is not None and not 0 < time_limit_s < inf:
-        raise InvalidInput(f"time_limit is a number of seconds above 0, not {time_limit_s}.")
-    return time_limit_s
 
 
 def _own_context(here: Local, az_context: Context | str | None) -> ContextValue | None:

@@ -83,6 +83,7 @@ class SubmitBatch(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
     is_attached: bool = False
     secrets: dict[str, SecureString] = {}
     named: dict[str, str] = {}
+    environment: dict[str, str] = {}
 
     def __repr__(self) -> str:
         """Show no more than what it is called."""
