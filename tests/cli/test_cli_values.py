@@ -172,4 +172,5 @@ def test_the_daemon_tells_which_jobs_go_on_without_it():
         "startTime": "1970-01-01T00:00:00.000Z",
         "goingOn": ["2 nightly"],
         "waiting": ["3 New-AzVM Big"],
+        "troubles": [],
     }

@@ -126,13 +126,13 @@ def stubborn(folder: str) -> None:
 @pytest.mark.slow
 def test_a_job_whose_time_is_over_is_ended_with_all_that_it_started_and_has_failed(live: Home, tmp_path: Path) -> None:
     """It says why; what it printed is kept; a daemon that comes meanwhile counts on."""
-    job = az.start_job(stubborn, argument_list=[str(tmp_path)], time_limit=1.0)
+    job = az.start_job(stubborn, argument_list=[str(tmp_path)], time_limit=5.0)
     wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
     kill_daemon()
     az.wait_job(job, timeout=LIMIT_S)
     assert job.state == "Failed"
     assert job.error is not None
-    assert (job.error.code, job.error.message) == ("TimeLimit", "It was not done within 1 s.")
+    assert (job.error.code, job.error.message) == ("TimeLimit", "It was not done within 5 s.")
     assert [one.text for one in az.receive_job(job).information] == ["begun"]
     wait_until(lambda: not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists())
 
