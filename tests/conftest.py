@@ -74,6 +74,43 @@ def make_home(tmp_path: Path, certificates: Path) -> Iterator[Callable[[str], Ho
         home.end()
 
 
+@pytest.fixture(scope="session")
+def living(tmp_path_factory: pytest.TempPathFactory, certificates: Path) -> Iterator[Home]:
+    """A home whose daemon and embedded cloud serve many tests; each is a session of its own in it."""
+    folder = tmp_path_factory.mktemp("living") / "home"
+    folder.mkdir(mode=0o700)
+    shutil.copytree(certificates, folder / "simulator")
+    (folder / "simulator").chmod(0o700)
+    home = Home(folder)
+    yield home
+    home.end()
+
+
+@pytest.fixture
+def live(living: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """That home, for this test: nobody has signed in yet."""
+    (living.folder / "contexts.json").unlink(missing_ok=True)
+    monkeypatch.setenv("AZJOBS_HOME", str(living.folder))
+    return living
+
+
+@pytest.fixture
+def fresh_session() -> Iterator[None]:
+    """This process is a new session: nothing chosen, nothing connected."""
+    _forget_session()
+    yield
+    _forget_session()
+
+
+def _forget_session() -> None:
+    from azjobs.session import local  # noqa: PLC0415 - only for those who need it
+
+    local.close_all()
+    local._memories.clear()
+    local._is_shell = False
+    local._job = None
+
+
 @pytest.fixture
 def home(make_home: Callable[[str], Home], monkeypatch: pytest.MonkeyPatch) -> Home:
     """One home, chosen by AZJOBS_HOME."""

@@ -5,14 +5,12 @@ Where a daemon is needed it is the real one, with the real keeper and the embedd
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from azjobs.core.context import Account, AccountType, ContextValue, Environment, Subscription, Tenant
-from azjobs.session import local as local_module
 from terminal import Home
 
 CLOUD = Environment("AzureCloud", "https://management.azure.com", "https://login.microsoftonline.com")
@@ -20,18 +18,8 @@ MakeContext = Callable[..., ContextValue]
 
 
 @pytest.fixture(autouse=True)
-def _fresh_session() -> Iterator[None]:
-    """Each test is a new session in this process: nothing chosen, nothing connected."""
-    _forget()
-    yield
-    _forget()
-
-
-def _forget() -> None:
-    local_module.close_all()
-    local_module._memories.clear()
-    local_module._is_shell = False
-    local_module._job = None
+def _fresh(fresh_session: None) -> None:
+    """Each test is a new session in this process."""
 
 
 @pytest.fixture
@@ -41,26 +29,6 @@ def quiet_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("AZJOBS_HOME", str(folder))
     return folder
-
-
-@pytest.fixture(scope="session")
-def living(tmp_path_factory: pytest.TempPathFactory, certificates: Path) -> Iterator[Home]:
-    """A home whose daemon and embedded cloud serve many tests; each is a session of its own in it."""
-    folder = tmp_path_factory.mktemp("living") / "home"
-    folder.mkdir(mode=0o700)
-    shutil.copytree(certificates, folder / "simulator")
-    (folder / "simulator").chmod(0o700)
-    home = Home(folder)
-    yield home
-    home.end()
-
-
-@pytest.fixture
-def live(living: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """That home, for this test: nobody has signed in yet."""
-    (living.folder / "contexts.json").unlink(missing_ok=True)
-    monkeypatch.setenv("AZJOBS_HOME", str(living.folder))
-    return living
 
 
 @pytest.fixture

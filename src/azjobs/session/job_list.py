@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
-from azjobs.core.errors import InvalidInput, JobBlocked, JobNotFinished, JobNotFound
+from azjobs.core.errors import InvalidInput, JobBlocked, JobNotFound
 from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, JobState
 from azjobs.session.local import Local, local
@@ -151,10 +151,6 @@ def remove_views(here: Local, views: Sequence[JobView], *, force: bool = False) 
     """Remove jobs; raises as `remove_job`."""
     from azjobs.core.wire import Ok, Remove
 
-    unfinished = [view for view in views if view.state not in FINISHED]
-    if unfinished and not force:
-        view = unfinished[0]
-        raise JobNotFinished(f"Job {view.id} is {view.state.value.lower()}. Stop it first, or use force.")
     if not views:
         return
     try:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 WHICH = "Say which jobs: ids, names, patterns or jobs, or by state, command, label or session."
 
+HALF_A_TICK_S = 0.5e-6  # a datetime is rounded to microseconds: what ended at its very instant ended neither side of it
+
 
 class Selectors(TypedDict, total=False):
     """Which jobs, besides by what names them; all that is given must fit.
@@ -198,7 +200,10 @@ def _when(more: Narrowing) -> _When:
         raise InvalidInput(f"newest is how many jobs, 1 or more, not {more.newest}.")
     if more.child_job_state:
         parse_state(more.child_job_state)
-    return _When(_instant("before", more.before), _instant("after", more.after))
+    before_at, after_at = _instant("before", more.before), _instant("after", more.after)
+    return _When(
+        None if before_at is None else before_at - HALF_A_TICK_S, None if after_at is None else after_at + HALF_A_TICK_S
+    )
 
 
 def _instant(name: str, value: datetime | str | None) -> float | None:
