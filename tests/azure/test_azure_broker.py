@@ -14,7 +14,7 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ServiceRequestError
 from msgspec.structs import replace
 
-from azjobs.azure.broker import TokenBroker
+from azjobs.azure.broker import SignInReplaced, TokenBroker
 from azjobs.azure.credentials import build
 from azjobs.azure.refusals import SignInUnavailable
 from azjobs.azure.user_credential import UserCache
@@ -221,7 +221,7 @@ def test_after_a_refusal_the_secret_is_asked_for_again(cloud: Any) -> None:
 
 
 def test_a_forgotten_sign_in_is_asked_for_anew(cloud: Any) -> None:
-    """Forgetting drops tokens and credential, also of a fetch that is under way."""
+    """Forgetting drops tokens and credential, also of a fetch that is under way: who waits for it is told at once."""
     ask = asker(cloud)
 
     async def work(broker: TokenBroker) -> None:
@@ -233,7 +233,8 @@ def test_a_forgotten_sign_in_is_asked_for_anew(cloud: Any) -> None:
         under_way = asyncio.create_task(ask(broker))
         await asyncio.sleep(0)
         broker.forget(cloud.sign_in.key)
-        await under_way
+        with pytest.raises(SignInReplaced):
+            await under_way
         await ask(broker)
 
     using(work)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+
 import pytest
 
+from azjobs.azure import route
+from azjobs.azure.broker import TokenBroker
 from azjobs.azure.refusals import SignInUnavailable, clean, explain
+from azjobs.core.context import Environment, SignInKey
 from azjobs.core.errors import SignInFailed
+from azjobs.core.signin import SignIn
 
 TRACE = " Trace ID: 1 Correlation ID: 2 Timestamp: 3"
 
@@ -70,3 +77,31 @@ def test_a_long_text_is_cut_to_its_first_line() -> None:
     text = clean("first line\n" + "<p>" * 1000)
     assert text == "first line."
     assert len(clean("word " * 500)) <= 301
+
+
+def test_a_sign_in_service_that_takes_the_connection_and_says_nothing_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Trying again later can help, and the broker's threads are not held for minutes."""
+    monkeypatch.setattr(route, "CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(route, "READ_TIMEOUT_S", 0.2)
+
+    async def ask(url: str) -> None:
+        key = SignInKey("silent", "app", "00000000-0000-4000-8000-000000000001")
+        arguments = {"tenant_id": key.tenant, "client_id": key.tenant}
+        sign_in = SignIn(key, "ClientSecretCredential", Environment("Silent", url, url), arguments, ("client_secret",))
+
+        async def secrets() -> dict[str, str]:
+            return {"client_secret": "a~secret"}
+
+        broker = TokenBroker()
+        try:
+            await broker.fetch(sign_in, "https://silent/.default", secrets=secrets)
+        finally:
+            await broker.close()
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(SignInUnavailable, match=r"cannot be reached.*timed out"),
+    ):
+        asyncio.run(ask(f"https://localhost:{silent.getsockname()[1]}"))

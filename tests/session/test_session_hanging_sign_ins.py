@@ -12,7 +12,7 @@ import azjobs as az
 from azjobs.core.wire import DaemonStatus, Status
 from azjobs.daemon.requests import SENDERS
 from azjobs.session.local import local
-from terminal import DEADLINE_S, Home, wait_until
+from terminal import DEADLINE_S, Home
 
 JOBS = SENDERS + SENDERS // 2
 HANGS_S = 50.0
@@ -24,38 +24,59 @@ def kill_daemon() -> None:
     os.kill(local().client.ask(Status(0), DaemonStatus).pid, signal.SIGKILL)
 
 
+class Hanging:
+    """An application whose sign-in service does not answer one question: the next one."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.about = home.add_principal("hanging", subscriptions=1)
+        self.context = self.sign_in()
+        kill_daemon()
+        self.since = max(one["seq"] for one in home.cloud.requests())
+        self.endpoint = f"{self.about['tenant']}/oauth2/v2.0/token"
+        home.cloud.fault(self.endpoint, {"delay_s": HANGS_S}, method="POST", times=1)
+
+    def sign_in(self) -> az.Context:
+        """Sign in as the application."""
+        return az.connect_az_account(
+            environment="AzureSimulator",
+            service_principal=True,
+            tenant=self.about["tenant"],
+            credential=az.Credential(self.about["client"], az.SecureString(self.about["secret"])),
+        )
+
+    def start(self, number: int) -> az.Job[az.ResourceGroup]:
+        """Start a job that needs a token."""
+        return az.new_az_resource_group(f"g{number}", "eastus", az_context=self.context, as_job=True)
+
+    def wait_until_asked(self) -> None:
+        """Wait until the service was asked what it does not answer."""
+        self.home.cloud.wait_for_requests(path_regex=self.endpoint, since=self.since, timeout_s=DEADLINE_S)
+
+
 @pytest.fixture
-def hanging(signed_in: Home) -> az.Context:
-    """A context whose sign-in service takes very long, and whose token nobody has yet."""
-    about = signed_in.add_principal("hanging", subscriptions=1)
-    credential = az.Credential(about["client"], az.SecureString(about["secret"]))
-    context = az.connect_az_account(
-        environment="AzureSimulator",
-        service_principal=True,
-        tenant=about["tenant"],
-        credential=credential,
-        context_name="hanging",
-    )
-    kill_daemon()
-    signed_in.cloud.fault(f"{about['tenant']}/oauth2/v2.0/token", {"delay_s": HANGS_S}, method="POST", times=1)
-    return context
+def hanging(signed_in: Home) -> Hanging:
+    """No token of it is kept."""
+    return Hanging(signed_in)
 
 
-def test_jobs_of_an_account_whose_sign_in_service_hangs_keep_no_other_account_waiting(
-    signed_in: Home, hanging: az.Context
-) -> None:
+def test_jobs_of_an_account_whose_sign_in_service_hangs_keep_no_other_account_waiting(hanging: Hanging) -> None:
     """They are more than are sent at a time; they go on themselves once the service answers the next daemon."""
     other = az.get_az_context("Rehearsal")
-
-    def start(number: int) -> az.Job[az.ResourceGroup]:
-        return az.new_az_resource_group(f"g{number}", "eastus", az_context=hanging, as_job=True)
-
     with ThreadPoolExecutor(16) as pool:
-        jobs = list(pool.map(start, range(JOBS)))
-    tenant = hanging.tenant.id
-    wait_until(lambda: signed_in.cloud.requests(method="POST", path_regex=f"{tenant}/oauth2"))
+        jobs = list(pool.map(hanging.start, range(JOBS)))
+    hanging.wait_until_asked()
     made = az.new_az_resource_group("others", "eastus", az_context=other, as_job=True).result(OTHERS_MAY_TAKE_S)
     assert made.name == "others"
     assert not any(job.done() for job in jobs)
     kill_daemon()
     assert {job.result(DEADLINE_S).location for job in jobs} == {"eastus"}
+
+
+def test_jobs_that_wait_for_a_sign_in_service_that_hangs_go_on_when_somebody_signs_in_again(hanging: Hanging) -> None:
+    """Nobody waits for the answer to what was asked before that."""
+    job = hanging.start(0)
+    hanging.wait_until_asked()
+    assert not job.done()
+    hanging.sign_in()
+    assert job.result(OTHERS_MAY_TAKE_S).name == "g0"

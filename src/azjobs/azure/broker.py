@@ -50,6 +50,10 @@ class Token(msgspec.Struct, frozen=True):
         return f"<Token until {self.expires_at:.0f}>"
 
 
+class SignInReplaced(Exception):
+    """The sign-in was forgotten while a token was fetched, as by signing in again: ask anew."""
+
+
 class _Kept(msgspec.Struct, frozen=True):
     token: Token
     renew_at: float
@@ -92,6 +96,7 @@ class TokenBroker:
         self._throttled: dict[_Known, tuple[float, SignInUnavailable]] = {}  # until when, and what was said
         self._kept: dict[_CacheKey, _Kept] = {}
         self._fetches: dict[_CacheKey, asyncio.Task[Token]] = {}
+        self._replaced: dict[asyncio.Task[Token], asyncio.Future[None]] = {}  # by fetch: done when it is forgotten
         self._turns: dict[tuple[str, str], asyncio.Semaphore] = {}  # by environment and account
 
     async def fetch(
@@ -116,6 +121,7 @@ class TokenBroker:
         Raises:
             SignInFailed: refused; asking again does not help.
             SignInUnavailable: the service cannot be reached or is overloaded.
+            SignInReplaced: it was forgotten meanwhile; nobody waits for what may hang.
         """
         key = _key(sign_in, owner, scope, claims)
         kept = self._good(key)
@@ -126,8 +132,13 @@ class TokenBroker:
             ask = _Ask(key, sign_in, secrets, build or self._build, on_fetched)
             fetch = asyncio.create_task(self._renew(ask))
             self._fetches[key] = fetch
+            self._replaced[fetch] = asyncio.get_running_loop().create_future()
             fetch.add_done_callback(partial(self._fetched, key))
-        return await asyncio.shield(fetch)
+        either: set[asyncio.Future[Any]] = {fetch, self._replaced[fetch]}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not fetch.done():
+            raise SignInReplaced
+        return fetch.result()
 
     def ready(self, sign_in: SignIn, scope: str, *, owner: str = "") -> Token | None:
         """Return the token that `fetch` would give without asking anybody; None when it would have to ask."""
@@ -143,7 +154,7 @@ class TokenBroker:
         for cached in [k for k in self._kept if k[0] == key and owner in (None, k[1])]:
             del self._kept[cached]
         for fetched in [k for k in self._fetches if k[0] == key and owner in (None, k[1])]:
-            del self._fetches[fetched]  # it goes on for those who wait, and leaves nothing behind
+            self._replaced[self._fetches.pop(fetched)].set_result(None)  # it goes on, and leaves nothing behind
         for known in [k for k in self._credentials if k[0] == key and owner in (None, k[1])]:
             self._drop(known)
         for known in [k for k in self._throttled if k[0] == key and owner in (None, k[1])]:
@@ -225,6 +236,7 @@ class TokenBroker:
     def _fetched(self, key: _CacheKey, fetch: asyncio.Task[Token]) -> None:
         if self._fetches.get(key) is fetch:
             del self._fetches[key]
+        del self._replaced[fetch]
         if not fetch.cancelled():
             fetch.exception()  # told to whoever asked; nobody may be left to ask
 

@@ -20,6 +20,11 @@ from azjobs.core.signin import SignIn
 PROXY = "proxy"  # the secret with the address of a proxy that asks for a password
 
 
+# A pipeline of azure-core waits 300 s for either [azure-core, pipeline/transport/_base.py, ConnectionConfiguration].
+CONNECT_TIMEOUT_S = 20.0  # guess: three lost packets in a row, each sent again later than the one before
+READ_TIMEOUT_S = 30.0  # guess: Entra answers in well under a second
+
+
 class Route(msgspec.Struct, frozen=True):
     """The way to one host. `proxy` is an address, "" for none; `ca_file` a path, "" for the usual authorities."""
 
@@ -58,7 +63,13 @@ def network_options(url: str, sign_in: SignIn, secrets: Mapping[str, str]) -> di
     A path given as `connection_verify` wins over REQUESTS_CA_BUNDLE.
     """
     route = route_to(url, sign_in, secrets)
-    options: dict[str, Any] = {"retry_total": 0, "use_env_settings": False, "raw_response_hook": hear}
+    options: dict[str, Any] = {
+        "retry_total": 0,
+        "use_env_settings": False,
+        "raw_response_hook": hear,
+        "connection_timeout": CONNECT_TIMEOUT_S,
+        "read_timeout": READ_TIMEOUT_S,
+    }
     if route.ca_file:
         options["connection_verify"] = route.ca_file
     if route.proxy:

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from msgspec.structs import replace
 
-from azjobs.azure.broker import Token, TokenBroker
+from azjobs.azure.broker import SignInReplaced, Token, TokenBroker
 from azjobs.azure.guard import check_environment
 from azjobs.azure.route import Route, route_to
 from azjobs.azure.user_credential import UserCache, UserCredential
@@ -153,6 +153,8 @@ class SignIns:
             cache = self._users.find(person)
             try:
                 return await self._fetch(held, scope, owner=held.scope, claims=claims)
+            except SignInReplaced:
+                continue
             except SignInFailed:
                 # Else somebody signed in again meanwhile: nobody would tell of that
                 if self._find(context) is held and self._users.find(person) is cache:
