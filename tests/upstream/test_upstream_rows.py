@@ -6,13 +6,20 @@ To make the page: PYTHONPATH=tests python tests/upstream/test_upstream_rows.py
 from __future__ import annotations
 
 import ast
+import inspect
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from differences import DIFFERENCES
+from upstream_parameters import CALLED, MEANS_OTHERWISE, NO_COMMANDS, NOT_OFFERED, PARAMETERS
 from upstream_rows import LISTS, ROWS, Row
+
+from azjobs.cli.faces import face_of
+from azjobs.cli.options import powershell_options, shell_parameters
+from azjobs.commands.table import COMMANDS, Command, find_command
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "reference" / "differences-from-powershell-jobs.md"
@@ -27,6 +34,14 @@ The job commands are PowerShell's, with its names, parameters and states.
 This page says where they differ on purpose, and why.
 Everything on it is shown by a test of the same name in `tests/upstream`, which runs real jobs.
 How Azure commands and contexts differ: [come from Azure PowerShell](../how-to/come-from-azure-powershell.md).
+"""
+PARAMETERS_HEAD = """
+## Parameters that are not there, or mean something else
+
+Every other parameter of these cmdlets is, by its own name: `azjobs Get-Job -IncludeChildJob`.
+
+| cmdlet | parameter | because |
+| --- | --- | --- |
 """
 ROWS_HEAD = """
 ## What upstream's own tests assert
@@ -75,6 +90,11 @@ def page() -> str:
         for one in differences:
             test = next(test.name for test in tests if one.name in test.differences)
             parts.append(f"| {_cell(one.there)} | {_cell(one.here)} | {_cell(one.why)} | {_test(test)} |\n")
+    parts.append(PARAMETERS_HEAD)
+    parts += [
+        f"| {cmdlet} | {name} | {_cell(why)} |\n" for (cmdlet, name), why in (NOT_OFFERED | MEANS_OTHERWISE).items()
+    ]
+    parts += [f"| {cmdlet} | | {_cell(why)} |\n" for cmdlet, why in NO_COMMANDS.items()]
     same, differ = [row for row in ROWS if _is_same(row)], [row for row in ROWS if row.differs]
     parts.append(ROWS_HEAD.format(count=COUNT, same=len(same), differ=len(differ), out=COUNT - len(same) - len(differ)))
     parts.append("\n| | upstream | test |\n| --- | --- | --- |\n")
@@ -123,6 +143,36 @@ def test_every_difference_is_shown_by_one_test() -> None:
     """And no test claims to show another."""
     marked = Counter(name for test in shown() for name in test.differences)
     assert marked == Counter(one.name for differences in DIFFERENCES.values() for one in differences)
+
+
+def _command(cmdlet: str) -> Command:
+    found = find_command([cmdlet])
+    assert found is not None
+    return found[0]
+
+
+def _taken(cmdlet: str) -> set[str]:
+    """The parameters of a cmdlet here, in the shell and in Python, without case and underscores."""
+    command = _command(cmdlet)
+    options = powershell_options(shell_parameters(command, face_of(command).function))
+    names = {name for option in options for name in option.names} | set(inspect.signature(command.load()).parameters)
+    return {name.replace("_", "").lower() for name in names}
+
+
+@pytest.mark.parametrize("cmdlet", PARAMETERS)
+def test_every_parameter_of_powershell_is_taken_or_said_to_be_missing(cmdlet: str) -> None:
+    """By its own name, or by the one that it has in Python; none that is said to be missing is there."""
+    taken = _taken(cmdlet)
+    for name in PARAMETERS[cmdlet]:
+        is_taken = bool({name.lower(), CALLED.get(name, name).lower()} & taken)
+        assert is_taken is not ((cmdlet, name) in NOT_OFFERED), name
+
+
+def test_what_is_said_to_be_missing_is_a_parameter_of_powershell() -> None:
+    """And cmdlets that are said to be missing are none of ours."""
+    assert {name for cmdlet, name in NOT_OFFERED if name not in PARAMETERS[cmdlet]} == set()
+    assert {command.cmdlet for command in COMMANDS} & NO_COMMANDS.keys() == set()
+    assert set(PARAMETERS) <= {command.cmdlet for command in COMMANDS}
 
 
 def test_the_page_of_differences_is_up_to_date() -> None:
