@@ -96,6 +96,21 @@ def test_nobody_needs_to_be_connected_for_a_notice(
     assert environ["AZJOBS_JOB_ERROR"] == "ExitStatus: The command ended with exit status 1."
 
 
+def test_an_operation_in_azure_has_a_notify_command_as_every_job_has(
+    signed_in: Shell, tmp_path: Path, note: Callable[..., list[str]]
+) -> None:
+    """A call that is no job has none, and says so."""
+    line = f"azjobs resource-group new --name web --location eastus --notify-command '{' '.join(note())}'"
+    refused = signed_in(line)
+    assert (refused.code, refused.err) == (2, "A notify command is run at the end of a job: add as_job.\n")
+    assert signed_in(f"{line} --as-job").code == 0
+    wait_until(lambda: notes(tmp_path), what="it was noted")
+    (told,) = notes(tmp_path)
+    assert told["environ"]["AZJOBS_SESSION"] == "terminal-1"
+    assert (told["environ"]["AZJOBS_JOB_TARGET"], told["environ"]["AZJOBS_JOB_STATE"]) == ("web", "Completed")
+    assert told["stdin"]["context"]["isSimulator"]
+
+
 def test_a_notice_that_fails_is_said_with_its_output_and_changes_nothing_else(
     home: Home, note: Callable[..., list[str]]
 ) -> None:
@@ -175,3 +190,16 @@ def test_a_notify_command_is_stopped_with_all_it_started_when_its_time_is_over(m
     while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split()[2]:
         assert time.monotonic() < deadline_at
         time.sleep(0.01)
+
+
+def test_a_batch_has_one_notice_for_all_of_its_targets(
+    signed_in: Shell, home: Home, tmp_path: Path, note: Callable[..., list[str]]
+) -> None:
+    """When the last of them has ended."""
+    for name in ("one", "two"):
+        az.new_az_resource_group(name=name, location="eastus")
+    batch = az.remove_az_resource_group(name=["one", "two"], as_job=True, notify_command=note())
+    wait_until(lambda: is_given(batch), what="the notice is recorded")
+    (told,) = notes(tmp_path)
+    assert (told["environ"]["AZJOBS_JOB_TYPE"], told["environ"]["AZJOBS_JOB_UUID"]) == ("BatchJob", batch.uuid)
+    assert [child.state for child in batch.child_jobs] == [az.JobState.COMPLETED] * 2

@@ -16,6 +16,7 @@ from azjobs.core.secret import Credential, SecureString
 from azjobs.session.context import Context
 from azjobs.session.contexts import resolve_context
 from azjobs.session.expectations import Expected, check_expected
+from azjobs.session.notices import CommandWords
 from azjobs.session.plans import read_plan, run_plan
 from azjobs.session.plans import what_if as rehearse
 from azjobs.session.shapes import shape_of
@@ -37,7 +38,7 @@ class Working(Acting, total=False):
 
     labels: Mapping[str, str] | None
     time_limit: float | None
-    notify_command: str | Sequence[str] | None
+    notify_command: CommandWords | None
 
 
 class Removing(Working, total=False):
@@ -85,6 +86,12 @@ def given(**arguments: Any) -> dict[str, Any]:
     }
 
 
+def refuse_lonely_notice(care: Care, *, as_job: bool) -> None:
+    """Refuse a command for the end of a job where there is no job; raises InvalidInput."""
+    if care.terms.notice is not None and not as_job:
+        raise InvalidInput("A notify command is run at the end of a job: add as_job.")
+
+
 def perform(work: Work, care: Care, *, as_job: bool, job_name: str | None, what_if: bool) -> Any:
     """Do the work to its end, or as a job, or only rehearse it.
 
@@ -97,6 +104,7 @@ def perform(work: Work, care: Care, *, as_job: bool, job_name: str | None, what_
     """
     if what_if and as_job:
         raise InvalidInput("A rehearsal is no job: ask for one of the two.")
+    refuse_lonely_notice(care, as_job=as_job)
     if what_if:
         return rehearse_in(work, care)
     context, arguments = settle(work, care)

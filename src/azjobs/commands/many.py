@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
-from azjobs.commands.azure_work import Care, Work, rehearse_in, settle
+from azjobs.commands.azure_work import Care, Work, refuse_lonely_notice, rehearse_in, settle
 from azjobs.core.errors import InvalidInput
 from azjobs.core.models import BatchRehearsal, TargetRehearsal
 from azjobs.session.batches import Pace, Part, run_batch
@@ -70,6 +70,7 @@ def perform_many(
     """
     if what_if and as_job:
         raise InvalidInput("A rehearsal is no job: ask for one of the two.")
+    refuse_lonely_notice(care, as_job=as_job)
     most = options.get("max_targets")
     if not names:
         raise InvalidInput(f"There are no {noun}: nothing was begun.")

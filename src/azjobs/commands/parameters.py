@@ -59,6 +59,7 @@ KINDS = {
     "Json": Kind.JSON,
     "Credential": Kind.CREDENTIAL,
     "SecureString": Kind.SECRET,
+    "CommandWords": Kind.TEXT,
     "Context": Kind.CONTEXT,
     "ContextName": Kind.CONTEXT,
     "Job[Any]": Kind.JOB,
