@@ -11,7 +11,6 @@ import logging
 import os
 import signal
 import socket
-from collections import Counter
 from pathlib import Path
 
 from azjobs.azure.broker import TokenBroker
@@ -20,11 +19,11 @@ from azjobs.azure.transport import AiohttpTransport
 from azjobs.core.budget import Budgets
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import StoreDamaged
-from azjobs.core.events import Counted, ProcessEnded, Recovered, Released
+from azjobs.core.events import Released
 from azjobs.core.job import BatchWork, Job, PlanWork, ProcessWork
 from azjobs.core.layout import Layout
 from azjobs.core.signin import SignIn
-from azjobs.core.states import Blocked, JobState, QuestionKind, Stopping, is_process_waiting
+from azjobs.core.states import Blocked, QuestionKind
 from azjobs.daemon.background import Background
 from azjobs.daemon.followers import Followers
 from azjobs.daemon.held_requests import HeldRequests
@@ -41,7 +40,7 @@ from azjobs.daemon.protections import Protections
 from azjobs.daemon.pruning import Pruning
 from azjobs.daemon.queues import Queues
 from azjobs.daemon.records import JournalRecords
-from azjobs.daemon.recovery import Fate, fate_of
+from azjobs.daemon.recovery import Recovery
 from azjobs.daemon.requests import Exchange, RequestRunner
 from azjobs.daemon.rights import Rights
 from azjobs.daemon.runner import Runner
@@ -53,7 +52,7 @@ from azjobs.daemon.sign_ins import SignIns, is_served
 from azjobs.daemon.time_limits import TimeLimits
 from azjobs.daemon.vault import Vault
 from azjobs.keeper.channel import KeeperChannel
-from azjobs.process.journal import remove_drafts, remove_files
+from azjobs.process.journal import remove_files
 from azjobs.store.losses import load_losses
 from azjobs.store.salvage import CHECKED_BYTES, fault_of, mend, suspect_of
 from azjobs.store.sqlite import SqliteStore
@@ -120,6 +119,13 @@ class Daemon:
         self.runner.on_finished.append(self.pruning.job_finished)
         self.notices = Notices(self._store, self.ledger, self.vault, layout, self._notice_given)
         self.runner.on_finished.insert(0, self.notices.job_finished)  # before it is asked whether there is work left
+        self.recovery = Recovery(
+            parts,
+            layout,
+            notices=self.notices,
+            time_limits=self.time_limits,
+            callers=self.service.callers,
+        )
         self.leisure = Leisure(self._is_busy, self._leaving.set)
         self.server = Server(self.service, version=version, epoch=self._store.epoch, on_quiet=self.leisure.begin)
         self.sign_ins.on_added = self._signed_in
@@ -136,7 +142,8 @@ class Daemon:
         self.requests.start()
         self.leftovers.recover()
         await self.sessions.load()
-        await self._recover()
+        await self.recovery.run()
+        await self._hold()
         self.sessions.forget_ended()
         await self.server.start(listening)
         if identity is not None:
@@ -165,46 +172,6 @@ class Daemon:
         await self.broker.close()
         self._store.close()
 
-    async def _recover(self) -> None:
-        """Take up every unfinished job (`daemon.recovery` has the rules)."""
-        remove_drafts(self._layout.journals_folder)
-        self.notices.recover()
-        jobs = self._store.load_unfinished()
-        for job in jobs:
-            self.runner.take(job)
-            if isinstance(job.work, ProcessWork):
-                self.vault.claim_environment(job.work.environment)
-            if job.notice is not None:
-                self.vault.claim_environment(job.notice.environment)
-        await self.vault.tidy({job.uuid for job in jobs})
-        self.queues.recover(jobs)
-        for job in sorted(jobs, key=_is_no_batch):
-            at = self.runner.now()
-            self.time_limits.recover(job)
-            match fate_of(job, self._layout.journal_file(job.uuid)):
-                case Fate.RESUME:
-                    self.runner.apply(job.uuid, Recovered(at))
-                case Fate.START if isinstance(job.state, Stopping):
-                    self.runner.apply(job.uuid, ProcessEnded(at, "stopped"))
-                case Fate.START:
-                    self.runner.apply(job.uuid, Released(at) if isinstance(job.state, Blocked) else Recovered(at))
-                case Fate.WATCH:
-                    self.processes.watch(job)
-                    if is_process_waiting(job.state):
-                        self.held.expect(job.uuid)
-                case Fate.SETTLE:
-                    await self.processes.settle(job)
-                case Fate.COUNT:
-                    self.runner.apply(job.uuid, Counted(at, Counter(self._children_states(job.uuid))))
-                    self.runner.apply(job.uuid, Recovered(at))
-                case Fate.AWAIT_TURN:
-                    pass
-        self.queues.admit()
-        for job in self._store.load_attached():
-            if not job.parent:
-                self.service.callers.adopt(job)
-        await self._hold()
-
     def _lacking(self) -> list[ContextValue]:
         """The contexts of jobs that wait for a sign-in: one of them is what they lack."""
         return [
@@ -214,9 +181,6 @@ class Daemon:
             for context in (job.context, *job.grants)
             if context is not None
         ]
-
-    def _children_states(self, uuid: str) -> list[JobState]:
-        return [child.state_name for child in self._store.load_children(uuid)]
 
     def _signed_in(self, scope: str, sign_in: SignIn) -> None:
         """A sign-in was added: jobs that were blocked for want of it try again."""
@@ -267,11 +231,6 @@ class Daemon:
 
 def _lacks_sign_in(job: Job) -> bool:
     return isinstance(job.state, Blocked) and job.state.question.kind is QuestionKind.SIGN_IN
-
-
-def _is_no_batch(job: Job) -> bool:
-    """Batches are taken up first: their children tell them what becomes of them."""
-    return not isinstance(job.work, BatchWork)
 
 
 def listening_socket(fd: int) -> socket.socket:

@@ -27,9 +27,9 @@ from azjobs.core.questions import ENVIRONMENT
 from azjobs.core.secret import SecureString
 from azjobs.core.states import Stopping
 from azjobs.daemon.background import Background
+from azjobs.daemon.ends import NOT_BEGUN, end_of
 from azjobs.daemon.job_environment import job_environment
 from azjobs.daemon.output_caps import OutputCaps
-from azjobs.daemon.recovery import NOT_BEGUN, end_of
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.vault import SecretsMissing, Vault
 from azjobs.keeper.channel import KeeperChannel

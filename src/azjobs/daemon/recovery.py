@@ -1,89 +1,113 @@
-"""What becomes of each unfinished job when a daemon starts: one rule a state.
+"""What becomes of each unfinished job when a daemon starts: one rule a kind and state, each a method here.
 
-Azure job                      goes on: `core.calls.recovered`, one rule a phase
-process job, still alive       is watched again; what it had asked for it asks again
-process job, ended             ends as its own final record says, else as its
-parent or the keeper saw, else Failed
-process job, never begun       is started: nothing of it has run
-process job, other boot        Failed, Interrupted: never run again unasked
 job that waits in a queue      waits there again
 batch                          its children are counted, and tell it the rest
-job nobody waits for any more  gets an id and shows itself
+Azure job                      goes on: `core.calls.recovered`, one rule a phase
+process job, never begun       is started: nothing of it has run; one that was to stop is stopped
+process job, asks before that  tries again: the answer may be there by now
+process job, process lives     is watched again; what it had asked for it asks again
+process job, process ended     ends as its own final record says, else as its parent or the keeper saw, else Failed
+the same, machine restarted    Failed, Interrupted: never run again unasked (`daemon.ends`)
+call nobody waits for          gets an id and shows itself
+
+Nothing is read but the store, the journals and the keeper; nothing of the daemon
+before is needed.
 """
 
 from __future__ import annotations
 
-from enum import Enum
+from collections import Counter
 from pathlib import Path
 
-from azjobs.core.errors import Fault
-from azjobs.core.events import ProcessEnded
-from azjobs.core.job import BatchWork, Job, PlanWork
-from azjobs.core.journal import Begin, End
-from azjobs.core.states import Blocked, NotStarted, Running, Stopping, is_process_waiting
-from azjobs.process.identity import boot_id
-from azjobs.process.journal import is_alive, load_begin, load_end
+from azjobs.core.events import Counted, ProcessEnded, Recovered, Released
+from azjobs.core.job import BatchWork, Job, PlanWork, ProcessWork
+from azjobs.core.layout import Layout
+from azjobs.core.states import Blocked, NotStarted, Stopping, is_process_waiting
+from azjobs.daemon.callers import Callers
+from azjobs.daemon.notices import Notices
+from azjobs.daemon.parts import Parts
+from azjobs.daemon.time_limits import TimeLimits
+from azjobs.process.journal import is_alive, load_begin, remove_drafts
 
 
-class Fate(Enum):
-    """What is to be done about a job."""
+class Recovery:
+    """Takes up what a daemon before has left."""
 
-    RESUME = "resume"  # tell the machine that it was recovered
-    WATCH = "watch"  # its process lives
-    SETTLE = "settle"  # its process has ended
-    START = "start"  # nothing of it has run
-    COUNT = "count"  # a batch: its children are counted anew
-    AWAIT_TURN = "await turn"  # it waits in its queue
+    def __init__(
+        self, parts: Parts, layout: Layout[Path], *, notices: Notices, time_limits: TimeLimits, callers: Callers
+    ) -> None:
+        self._store = parts.store
+        self._runner = parts.runner
+        self._vault = parts.vault
+        self._held = parts.held
+        self._processes = parts.processes
+        self._queues = parts.queues
+        self._layout = layout
+        self._notices = notices
+        self._time_limits = time_limits
+        self._callers = callers
 
+    async def run(self) -> None:
+        """Take up everything: batches first, for their children tell them what becomes of them."""
+        remove_drafts(self._layout.journals_folder)
+        self._notices.recover()
+        jobs = self._store.load_unfinished()
+        for job in jobs:
+            self._runner.take(job)
+            self._claim(job)
+        await self._vault.tidy({job.uuid for job in jobs})
+        self._queues.recover(jobs)
+        for job in sorted(jobs, key=lambda job: not isinstance(job.work, BatchWork)):
+            self._time_limits.recover(job)
+            await self._take_up(job)
+        self._queues.admit()
+        for job in self._store.load_attached():
+            if not job.parent:
+                self._callers.adopt(job)
 
-NOT_BEGUN = "NotStarted"
-INTERRUPTED = Fault(
-    "Interrupted",
-    "The machine was restarted while the job ran. Its output so far is kept; start it again if it may run twice.",
-)
+    def _claim(self, job: Job) -> None:
+        """Say which environments in the keeper are still needed."""
+        if isinstance(job.work, ProcessWork):
+            self._vault.claim_environment(job.work.environment)
+        if job.notice is not None:
+            self._vault.claim_environment(job.notice.environment)
 
+    async def _take_up(self, job: Job) -> None:
+        match job.work, job.state:
+            case BatchWork(), _:
+                self._count(job)
+            case _, NotStarted() if job.queue is not None:
+                pass  # `Queues` has it
+            case (PlanWork(), _) | (ProcessWork(), NotStarted()):
+                self._resume(job)
+            case ProcessWork(), Blocked() if not is_process_waiting(job.state):
+                self._try_again(job)
+            case _:
+                await self._look_for_process(job)
 
-def fate_of(job: Job, journal: Path) -> Fate:
-    """Return the rule that applies."""
-    if isinstance(job.work, BatchWork):
-        return Fate.COUNT
-    if job.queue is not None and isinstance(job.state, NotStarted):
-        return Fate.AWAIT_TURN
-    if isinstance(job.work, PlanWork):
-        return Fate.RESUME
-    if not isinstance(job.state, Running | Stopping) and not is_process_waiting(job.state):
-        return Fate.START if isinstance(job.state, Blocked) else Fate.RESUME
-    if is_alive(journal):
-        return Fate.WATCH
-    return Fate.SETTLE if load_begin(journal) is not None else Fate.START
+    def _count(self, job: Job) -> None:
+        states = Counter(child.state_name for child in self._store.load_children(job.uuid))
+        self._runner.apply(job.uuid, Counted(self._runner.now(), states))
+        self._resume(job)
 
+    def _resume(self, job: Job) -> None:
+        self._runner.apply(job.uuid, Recovered(self._runner.now()))
 
-def end_of(journal: Path, at: float, exit_code: int | None = None) -> ProcessEnded:
-    """Return how a process job ended: by its own final record, else by its exit code as its parent saw it.
+    def _try_again(self, job: Job) -> None:
+        self._runner.apply(job.uuid, Released(self._runner.now()))
 
-    `exit_code` is as of `os.waitstatus_to_exitcode`, or None when nobody saw it.
-    """
-    end = load_end(journal)
-    if end is not None:
-        return _by_record(end, at)
-    begin = load_begin(journal)
-    if begin is not None and begin.boot_id != boot_id():
-        return ProcessEnded(at, "failed", INTERRUPTED)
-    return ProcessEnded(at, "failed", _by_exit_code(begin, exit_code))
-
-
-def _by_record(end: End, at: float) -> ProcessEnded:
-    fault = end.error
-    if fault is None and end.exit_status:
-        fault = Fault("ExitStatus", f"It ended with exit status {end.exit_status}.")
-    return ProcessEnded(at, end.outcome.value, fault)
-
-
-def _by_exit_code(begin: Begin | None, exit_code: int | None) -> Fault:
-    if begin is None:
-        return Fault(NOT_BEGUN, "The job's process ended before the job began.")
-    if exit_code is None:
-        return Fault("ProcessDied", "The job's process ended without saying how; its exit status is unknown.")
-    if exit_code < 0:
-        return Fault("ProcessDied", f"The job's process was ended by signal {-exit_code}.")
-    return Fault("ProcessDied", f"The job's process ended with exit status {exit_code} without saying why.")
+    async def _look_for_process(self, job: Job) -> None:
+        """The lock of its journal tells whether the process lives; without a first record there never was one."""
+        journal = self._layout.journal_file(job.uuid)
+        if is_alive(journal):
+            self._processes.watch(job)
+            if is_process_waiting(job.state):
+                self._held.expect(job.uuid)
+        elif load_begin(journal) is not None:
+            await self._processes.settle(job)
+        elif isinstance(job.state, Stopping):
+            self._runner.apply(job.uuid, ProcessEnded(self._runner.now(), "stopped"))
+        elif isinstance(job.state, Blocked):
+            self._try_again(job)
+        else:
+            self._resume(job)
