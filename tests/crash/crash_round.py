@@ -210,6 +210,10 @@ class Round:
         """What was really done in the cloud since the round began: resource ids, in lower case, and effects."""
         return [(e["resource_id"], e["effect"]) for e in self.site.cloud.effects(since=self._seen)]
 
+    def forget_when_it_began(self) -> None:
+        """From now on everything that was ever done in the cloud counts as done by this round."""
+        self._seen = 0
+
     def processes(self) -> dict[int, str]:
         """Every process that has this round's folder in its command line or environment."""
         found, own = {}, os.fsencode(f"{self.folder}/")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import os
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 
 import pytest
 from crash_edges import _STRIDE, COMBINATIONS, EDGES, SIDES, Kill, kills_of, parse_kills
 from crash_round import Site
-from crash_truth import play
+from crash_truth import faults_of, play
 
 ROUNDS = int(os.environ.get("AZJOBS_CRASH_ROUNDS") or 1000)
 KILLS = os.environ.get("AZJOBS_CRASH_KILLS", "")
@@ -72,6 +74,27 @@ def test_every_edge_is_passed(site: Site) -> None:
     assert set(EDGES) - here.passed() == set()
 
 
+@pytest.mark.slow
+def test_whatever_is_not_true_is_noticed(site: Site) -> None:
+    """A job lost, a value lost, work done twice, something left over: each is told of the job that it is about."""
+    here = site.round(())
+    assert play(here) == []
+    by_name = {job.name: job for job in here.jobs()}
+    with (here.folder / "function.lines").open("a") as lines:
+        lines.write("begin\n")
+    here.layout.journal_file(by_name["group"].uuid).unlink()
+    with closing(sqlite3.connect(here.layout.store_file)) as db, db:
+        db.execute("DELETE FROM jobs WHERE name = 'machine'")
+        db.execute("UPDATE jobs SET document = json_set(document, '$.state.type', 'Running') WHERE name = 'command'")
+        db.execute("INSERT INTO payloads VALUES ('u1', x'00')")
+    here.forget_when_it_began()  # so that what others did to the machines counts as done by this round
+    found = {text.partition(":")[0] for text in faults_of(here)}
+    assert found == {
+        *("function", "group", "machine", "command", "restart", "batch"),
+        *("journal of no job", "1 payloads of jobs that have ended"),
+    }
+
+
 def test_the_first_rounds_have_every_edge_on_both_sides() -> None:
     """Each once, at its first passage, whatever the order."""
     assert math.gcd(_STRIDE, len(COMBINATIONS)) == 1
@@ -83,6 +106,7 @@ def test_the_first_rounds_have_every_edge_on_both_sides() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("start", range(0, len(SHORT), SHORT_CHUNK))
 def test_a_few_rounds_lose_and_double_nothing(site: Site, start: int) -> None:
     """One process is killed at one edge: all that was acknowledged ends in its true state, once, nothing is left."""
