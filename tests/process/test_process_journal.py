@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from process_site import is_locked, wait_until
 
-from azjobs.core.journal import Begin, End, Gap, Information, Outcome, Stamp, Verbose, format_record
+from azjobs.core.journal import Begin, End, Gap, Information, Outcome, Progress, Stamp, Verbose, format_record
 from azjobs.process import reader as reader_module
 from azjobs.process.cursor import Position, load_position
 from azjobs.process.identity import boot_id, pid_namespace, start_time
@@ -327,6 +327,24 @@ def test_a_job_without_output_has_nothing_unread(journal: Path, writer: JournalW
     writer.write(End(STAMP, Outcome.COMPLETED))
     assert not has_unread(journal)
     assert not has_unread(journal.with_name("none.journal"))
+
+
+@pytest.mark.parametrize("padding", range(0, 260, 13))
+def test_unread_records_are_found_behind_any_amount_of_progress(
+    journal: Path, writer: JournalWriter, padding: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the pieces end in which it is looked for; a torn record is none."""
+    monkeypatch.setattr(reader_module, "_WINDOW_BYTES", 256)
+    writer.write(Begin(STAMP, 1, 2, "b", "n"))
+    for number in range(20):
+        writer.write(Progress(STAMP, "copy", "x" * (padding if number == 10 else 20), number))
+    assert not has_unread(journal)
+    os.write(writer._fd, format_record(Verbose(STAMP, "torn"))[:-5])
+    writer.write(Progress(STAMP, "copy", "last"))
+    assert not has_unread(journal)
+    writer.write(Verbose(STAMP, "whole"))
+    writer.write(End(STAMP, Outcome.COMPLETED))
+    assert has_unread(journal)
 
 
 def test_what_could_not_be_delivered_stays_for_the_next_receiver(journal: Path, writer: JournalWriter) -> None:

@@ -17,6 +17,7 @@ from terminal import Home, Shell, wait_until
 CAP_MB = 1.0
 CAP_BYTES = 1_000_000
 SENTENCE = "The output has reached its cap of 1 MB: what is written from now on is not kept. The job goes on."
+LINES = 20_000
 #: What the notice, the error and the final record add to the cap.
 SLACK_BYTES = 64 * 1024
 
@@ -40,14 +41,14 @@ def notices(received: az.Received[object]) -> list[str]:
 
 def prints_lines() -> str:
     """Print, then return."""
-    for number in range(50_000):
+    for number in range(LINES):
         print(f"{number:099}")  # noqa: T201 - the job prints
     return "the value"
 
 
 def yields_values() -> Iterator[str]:
     """Yield far more than is kept."""
-    for number in range(50_000):
+    for number in range(LINES):
         yield f"{number:099}"
 
 
@@ -59,7 +60,7 @@ def yields_objects() -> Iterator[bytes]:
 
 def writes_past_python() -> None:
     """As C code does, with a line by Python at the end."""
-    for number in range(50_000):
+    for number in range(LINES):
         os.write(1, b"%099d\n" % number)
     print("the last line")  # noqa: T201 - as above
 
@@ -164,7 +165,25 @@ def test_without_a_cap_everything_is_kept() -> None:
         job = az.start_job(prints_lines, output_cap_mb=cap_mb)
         az.wait_job(job)
         received = az.receive_job(job)
-        assert (len(received.information), received.warnings) == (50_000, [])
+        assert (len(received.information), received.warnings) == (LINES, [])
+
+
+def test_the_policy_of_the_home_caps_jobs_that_have_no_cap_of_their_own(shell: Shell) -> None:
+    """From the moment at which it is set; one of their own wins, also where it is higher."""
+    before = az.start_job(prints_lines)
+    assert shell(f"azjobs job-policy set --output-cap-bytes {CAP_BYTES}").code == 0
+    jobs = [before, az.start_job(prints_lines), az.start_job(prints_lines, output_cap_mb=float("inf"))]
+    az.wait_job(jobs)
+    assert [notices(az.receive_job(job)) for job in jobs] == [[], [SENTENCE], []]
+
+
+def test_a_policy_that_cannot_be_read_holds_up_no_job(home: Home) -> None:
+    """It is said that the job has no cap."""
+    (home.folder / "policy.json").write_text("{}}")
+    (home.folder / "policy.json").chmod(0o600)
+    with pytest.warns(az.PolicyIgnored, match=r"policy\.json.*The output of this job has no cap\."):
+        job = az.start_job(lambda: 1)
+    assert job.result(timeout=30) == 1
 
 
 @pytest.mark.parametrize("cap_mb", [-1.0, float("nan")])

@@ -58,7 +58,7 @@ def set_job_policy(
         shell: the invocation.
         keep_days: How many days a finished job is kept.
         keep_jobs: How many finished jobs are kept, those that ended last.
-        output_cap_bytes: How much output is kept of one job.
+        output_cap_bytes: How much output is kept of a job that is started from now on without a cap of its own.
         clear: Forget the limits of before; without a new one nothing is removed any more.
     """
     policy = keeping_jobs.set_job_policy(

@@ -213,6 +213,10 @@ class HomeReadOnly(UserWarning):
     """The home cannot be written; jobs and sign-ins of this session are kept elsewhere."""
 
 
+class PolicyIgnored(UserWarning):
+    """The policy of the home cannot be read, so the output of the job that was started has no cap."""
+
+
 class OutputIncomplete(UserWarning):
     """A job wrote more than is kept of it, so what is read of its output is not all."""
 

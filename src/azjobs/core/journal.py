@@ -205,6 +205,13 @@ class Scan(NamedTuple):
     consumed: int
 
 
+#: What the JSON of those records begins with that are to be received, but for progress.
+_MARKS = tuple(
+    b' {"k":"%b"' % str(kind.__struct_config__.tag).encode()
+    for kind in (Output, Information, Error, Warning, Verbose, Debug, Gap)
+)
+MARK_BYTES = _OVERHEAD + len(_MARKS[0])  # from the beginning of a record to the end of its mark
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
@@ -261,6 +268,16 @@ def last_record(data: bytes) -> Record | None:
             return record
         start = data.rfind(RS, 0, start)
     return None
+
+
+def find_unread(data: bytes) -> int:
+    """Return where the first record of this piece may begin that is to be received, -1 when there is none.
+
+    How far the work is does not count. Nothing is decoded: a job may have told its
+    progress a hundred thousand times.
+    """
+    hits = [at for mark in _MARKS if (at := data.find(mark)) >= 0]
+    return max(0, data.rfind(RS, 0, min(hits))) if hits else -1
 
 
 def is_exact_json(value: object) -> TypeGuard[Any]:

@@ -27,13 +27,13 @@ ERROR_RESERVE_BYTES = 1024 * 1024  # guess: what errors have beyond the cap: the
 _BYTES_OF_MB = 1_000_000
 
 
-def cap_bytes_of(cap_mb: float | None) -> int | None:
+def cap_bytes_of(cap_mb: float) -> int | None:
     """Return a cap that was given in MB; None where there is no limit.
 
     Raises:
         InvalidInput: it is no size.
     """
-    if cap_mb is None or cap_mb == math.inf:
+    if cap_mb == math.inf:
         return None
     if not cap_mb >= 0:
         raise InvalidInput(f"The cap of the output is a number of MB from 0 on, or inf for no limit, not {cap_mb:g}.")

@@ -17,6 +17,7 @@ from typing import NamedTuple, Self
 from azjobs.core.job import ProcessKind
 from azjobs.core.journal import (
     CHUNK_SIZE_BYTES,
+    MARK_BYTES,
     End,
     Error,
     Information,
@@ -24,6 +25,7 @@ from azjobs.core.journal import (
     Progress,
     Record,
     Stamp,
+    find_unread,
     is_content,
     scan,
 )
@@ -112,6 +114,22 @@ class JournalReader:
         if batch:
             yield batch
 
+    def seek_unread(self) -> bool:
+        """Pass over what is not to be received, as far as that can be done quickly; False: there is nothing else."""
+        self._hold_to_cap()
+        if self._out.has_more(self.position.out) or self._err.has_more(self.position.err):
+            return True
+        at = self.position.journal
+        while data := os.pread(self._fd, _WINDOW_BYTES, at):
+            found = find_unread(data)
+            if found >= 0:
+                self.position = self.position._replace(journal=at + found)
+                return True
+            if len(data) < _WINDOW_BYTES:
+                return False
+            at += len(data) - MARK_BYTES
+        return False
+
     def close(self) -> None:
         """Close the files."""
         os.close(self._fd)
@@ -159,6 +177,9 @@ class _RawFile:
 
     def size(self) -> int:
         return os.fstat(self._fd).st_size if self._fd >= 0 else 0
+
+    def has_more(self, start: int) -> bool:
+        return start < (self.size() if self.end is None else min(self.size(), self.end))
 
     def written_at(self) -> float:
         return os.fstat(self._fd).st_mtime if self._fd >= 0 else 0.0
@@ -252,6 +273,8 @@ def has_unread(journal: Path) -> bool:
     except FileNotFoundError:
         return False
     with reader:
+        if not reader.seek_unread():
+            return False
         return any(_is_more(entry.record) for entry in reader.read(final=is_complete(journal)))
 
 

@@ -37,7 +37,7 @@ def prune_jobs(
     if keep is not None and keep < 0:
         raise InvalidInput(f"keep is a number of jobs from 0 on, not {keep}.")
     if age_s is None and keep is None:
-        policy = _file(here).load()
+        policy = policy_of(here)
         if not policy.removes:
             raise InvalidInput(WHICH)
         days, keep = policy.keep_days, policy.keep_jobs
@@ -47,7 +47,12 @@ def prune_jobs(
 
 def get_job_policy() -> Policy:
     """Return how long finished jobs are kept, and how much of their output; without a policy all of it, for ever."""
-    return _file(local()).load()
+    return policy_of(local())
+
+
+def policy_of(here: Local) -> Policy:
+    """Return the policy of a home."""
+    return _file(here).load()
 
 
 def set_job_policy(
@@ -65,7 +70,7 @@ def set_job_policy(
     Args:
         keep_days: how many days a finished job is kept.
         keep_jobs: how many finished jobs are kept, those that ended last.
-        output_cap_bytes: how much output is kept of one job.
+        output_cap_bytes: how much output is kept of a job that is started from now on without a cap of its own.
         clear: forget the limits of before; without a new one nothing is removed any more.
 
     Raises:

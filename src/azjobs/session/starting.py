@@ -6,6 +6,7 @@ import inspect
 import os
 import sys
 import time
+import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, TypeVar, Unpack, overload
@@ -14,7 +15,7 @@ from uuid import uuid4
 import msgspec
 
 from azjobs.core.context import ContextValue
-from azjobs.core.errors import InvalidInput
+from azjobs.core.errors import HomeUnusable, InvalidInput, PolicyIgnored
 from azjobs.core.job import Job as Row
 from azjobs.core.job import Notice, ProcessKind, ProcessWork, Queue
 from azjobs.core.labels import check_labels
@@ -32,6 +33,7 @@ from azjobs.session.environment import import_path, sendable_environment
 from azjobs.session.expectations import Expected, check_expected
 from azjobs.session.identity import SESSION_VARIABLE
 from azjobs.session.jobs import Job
+from azjobs.session.keeping_jobs import policy_of
 from azjobs.session.local import Local, local
 from azjobs.session.notices import CommandWords, notice_of
 from azjobs.session.session_file import make_job_session
@@ -192,10 +194,20 @@ def _terms(here: Local, how: Starting) -> _Terms:
         check_labels(how.get("labels") or {}),
         queue_of(how.get("queue"), how.get("throttle_limit")),
         check_time_limit(how.get("time_limit")),
-        cap_bytes_of(how.get("output_cap_mb")),
+        _cap_bytes(here, how.get("output_cap_mb")),
         stdin_of(how.get("input_object")),
         notice_of(how.get("notify_command"), folder),
     )
+
+
+def _cap_bytes(here: Local, cap_mb: float | None) -> int | None:
+    if cap_mb is not None:
+        return cap_bytes_of(cap_mb)
+    try:
+        return policy_of(here).output_cap_bytes
+    except HomeUnusable as error:  # nothing that the job itself needs
+        warnings.warn(PolicyIgnored(f"{error} The output of this job has no cap."), stacklevel=5)
+        return None
 
 
 def queue_of(name: str | None, throttle_limit: int | None) -> Queue | None:
