@@ -88,7 +88,7 @@ EDGES = {
     "daemon/daemon.sign_ins:SignIns._keep": 1,
     "daemon/daemon.sessions:Sessions.add": 10,
     "daemon/daemon.daemon:Daemon._signed_in": 1,
-    "daemon/daemon.daemon:Daemon._recover": 1,
+    "daemon/daemon.recovery:Recovery.run": 1,
     "daemon/daemon.daemon:Daemon._forget_secrets": 8,
     # The keeper itself
     "keeper/keeper.birth:_take_places": 1,
@@ -128,8 +128,20 @@ EDGES = {
     "job/process.command:_Shim.settle": 1,
 }
 
+DAEMON_KILLED = Kill("daemon/store.sqlite:SqliteStore.commit", "after", 40)
+KEEPER_KILLED = Kill("keeper/keeper.requests:answer", "after", 30)
+#: Edges that only those pass who take over after a kill: that kill, and the passages.
+TAKING_OVER = {
+    "daemon/daemon.recovery:Recovery._take_up": (DAEMON_KILLED, 6),
+    "daemon/daemon.processes:ProcessRunner.watch": (DAEMON_KILLED, 2),
+    "keeper/keeper.loop:Keeper._daemon_ended": (DAEMON_KILLED, 1),
+    "daemon/keeper.successor:start_successor": (KEEPER_KILLED, 1),
+    "daemon/keeper.start:start_keeper": (KEEPER_KILLED, 1),
+    "keeper/keeper.doors:adopt_unix": (KEEPER_KILLED, 1),
+}
+
 #: Every edge on both sides, in an order in which neighbours have little in common.
-COMBINATIONS = tuple((edge, side) for edge in EDGES for side in SIDES)
+COMBINATIONS = tuple((edge, side) for edge in (*EDGES, *TAKING_OVER) for side in SIDES)
 _STRIDE = 61  # prime to the number of combinations, which a test looks at
 
 
@@ -141,15 +153,17 @@ def kills_of(seed: int) -> tuple[Kill, ...]:
     """
     count = len(COMBINATIONS)
     turn, place = divmod(seed, count)
-    first = COMBINATIONS[place * _STRIDE % count]
-    if turn == 0:
-        return (Kill(*first, 1),)
     chance = random.Random(seed)
-    kills = [Kill(*first, chance.randint(1, EDGES[first[0]]))]
-    if seed % 3 == 0:
-        edge, side = chance.choice(COMBINATIONS)
-        kills.append(Kill(edge, side, chance.randint(1, EDGES[edge])))
-    return tuple(kills)
+    kills = _at(*COMBINATIONS[place * _STRIDE % count], chance if turn else None)
+    if turn and seed % 3 == 0:
+        kills += _at(*chance.choice(COMBINATIONS), chance)
+    return tuple(dict.fromkeys(kills))
+
+
+def _at(edge: str, side: str, chance: random.Random | None) -> list[Kill]:
+    """A kill at the edge's first passage, or at one by chance, and before it the kill that leads there."""
+    before, passages = ([], EDGES[edge]) if edge in EDGES else ([TAKING_OVER[edge][0]], TAKING_OVER[edge][1])
+    return [*before, Kill(edge, side, chance.randint(1, passages) if chance is not None else 1)]
 
 
 def parse_kills(text: str) -> tuple[Kill, ...]:

@@ -21,7 +21,7 @@ from zlib import crc32
 
 import crash_killing
 import crash_mix
-from crash_edges import EDGES, Kill
+from crash_edges import EDGES, TAKING_OVER, Kill
 
 from azjobs.core.job import BatchWork, Job, PlanWork
 from azjobs.core.layout import Layout
@@ -127,7 +127,7 @@ class Round:
         plan = {
             "kills": [{"edge": kill.edge, "side": kill.side, "nth": kill.nth} for kill in kills],
             "is_census": is_census,
-            "edges": list(EDGES),
+            "edges": [*EDGES, *TAKING_OVER],
             "constants": CONSTANTS,
         }
         (self.patch / crash_killing.PLAN_FILE).write_text(json.dumps(plan))

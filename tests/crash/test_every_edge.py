@@ -13,7 +13,18 @@ from collections.abc import Iterable
 from contextlib import closing
 
 import pytest
-from crash_edges import _STRIDE, COMBINATIONS, EDGES, SIDES, Kill, kills_of, parse_kills
+from crash_edges import (
+    _STRIDE,
+    COMBINATIONS,
+    DAEMON_KILLED,
+    EDGES,
+    KEEPER_KILLED,
+    SIDES,
+    TAKING_OVER,
+    Kill,
+    kills_of,
+    parse_kills,
+)
 from crash_round import Site
 from crash_truth import faults_of, play
 
@@ -75,6 +86,15 @@ def test_every_edge_is_passed(site: Site) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kill", [DAEMON_KILLED, KEEPER_KILLED], ids=["daemon", "keeper"])
+def test_every_edge_of_taking_over_is_passed(site: Site, kill: Kill) -> None:
+    """By the next daemon, the next keeper, or who notices that one is needed."""
+    here = site.round((kill,), is_census=True)
+    assert play(here) == []
+    assert {edge for edge, (before, _) in TAKING_OVER.items() if before == kill} - here.passed() == set()
+
+
+@pytest.mark.slow
 def test_whatever_is_not_true_is_noticed(site: Site) -> None:
     """A job lost, a value lost, work done twice, something left over: each is told of the job that it is about."""
     here = site.round(())
@@ -99,10 +119,10 @@ def test_the_first_rounds_have_every_edge_on_both_sides() -> None:
     """Each once, at its first passage, whatever the order."""
     assert math.gcd(_STRIDE, len(COMBINATIONS)) == 1
     first = [kills_of(seed) for seed in range(len(COMBINATIONS))]
-    assert {kill for kills in first for kill in kills} == {Kill(edge, side, 1) for edge in EDGES for side in SIDES}
-    later = kills_of(3 * len(COMBINATIONS))
-    assert parse_kills("+".join(map(str, later))) == later
-    assert len(later) == 2
+    assert {kills[-1] for kills in first} == {Kill(edge, side, 1) for edge in (*EDGES, *TAKING_OVER) for side in SIDES}
+    later = [kills_of(seed) for seed in range(len(COMBINATIONS), 1000)]
+    assert all(parse_kills("+".join(map(str, kills))) == kills for kills in later)
+    assert {len(kills) for kills in later} >= {1, 2, 3}
 
 
 @pytest.mark.slow
