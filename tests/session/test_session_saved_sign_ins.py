@@ -60,9 +60,9 @@ class Entra:
         end = self.endpoint
         return Environment("Persons", end["url"], end["authority_url"], ca_file=end["ca_file"])
 
-    def sign_in(self) -> str:
+    def sign_in(self, tenant: str = "t-0") -> str:
         """Sign the person in by device code; returns the token cache."""
-        key = SignInKey("persons", "", TENANTS["t-0"])
+        key = SignInKey("persons", "", TENANTS[tenant])
         attempt = Interaction(SignIn(key, "UserCredential", self.environment()), {}, timeout_s=DEADLINE_S)
         person = attempt.by_device_code(lambda _: None)
         self.home_account_id = person.home_account_id
@@ -233,6 +233,29 @@ def test_a_person_who_signs_in_again_is_the_new_one_in_every_tenant(entra: Entra
         token(entra, "t-2", scopes=(f"{VAULT}/.default",))
     put(entra, "t-1", cache=entra.sign_in())
     assert tid(entra, "t-2", scopes=(f"{VAULT}/.default",)) == "t-2"
+
+
+def test_two_accounts_of_one_name_do_not_take_each_others_tokens(entra: Entra, home: Home) -> None:
+    """A personal account is called as one of work is: both give tokens, and who signs out of one leaves none of it."""
+    put(entra, "t-1", cache=entra.sign_in())
+    work = token(entra, "t-1")["oid"]
+    entra.cloud.directory(users=[{"username": "ada@home.example", "tenant_id": TENANTS["t-9"]}])
+    entra.cloud.device_codes(interval_s=1, approve_as="ada@home.example")
+    of_work, tenant = entra.home_account_id, "t-9"
+    personal_cache = entra.sign_in(tenant)
+    put(entra, tenant, cache=personal_cache)
+    of_home, personal = entra.home_account_id, token(entra, tenant)["oid"]
+    vault = (f"{VAULT}/.default",)
+    for again in (lambda: None, lambda: restart(home)):
+        again()
+        assert token(entra, "t-1", scopes=vault)["oid"] == work
+        assert token(entra, tenant, scopes=vault)["oid"] == personal
+    assert personal != work
+    drop(entra, tenant)
+    (file,) = kept(home)
+    assert of_home not in str(kept(home)[file])
+    assert of_work in str(kept(home)[file])
+    assert token(entra, "t-2")["oid"] == token(entra, "t-2", scopes=vault)["oid"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -27,8 +27,14 @@ from azjobs.core.signin import SignIn
 TIMEOUT_S = 30.0  # guess: Entra answers in well under a second
 
 
+_Content = dict[str, dict[str, dict[str, Any]]]  # by kind (RefreshToken, Account, ...) and a key of MSAL's
+
+
 class UserCache:
-    """The tokens of one person in one cloud: MSAL's cache, and the lock of whoever uses it."""
+    """The tokens of one person in one cloud: MSAL's cache, and the lock of whoever uses it.
+
+    A person's name may be that of two accounts, a personal one and one of work: both are in it.
+    """
 
     def __init__(self, text: str) -> None:
         """`text` is the cache as MSAL serialises it.
@@ -53,12 +59,41 @@ class UserCache:
         """Whether it is not as when it was last taken."""
         return bool(self.msal.has_state_changed)
 
+    @property
+    def accounts(self) -> set[str]:
+        """The home accounts that it has something of."""
+        entries = (one for kind in self._content().values() for one in kind.values())
+        return {one["home_account_id"] for one in entries if "home_account_id" in one}
+
     def take(self) -> str:
         """Return the whole cache as text, which holds refresh tokens; from here on it counts as unchanged.
 
         MSAL has a lock of its own for that: nobody waits here for a fetch that is under way.
         """
         return str(self.msal.serialize())
+
+    def take_over(self, other: UserCache, accounts: Iterable[str]) -> None:
+        """Hold what another cache has of these home accounts, too; waits for a fetch that uses that one."""
+        with other.lock:
+            self._put(self._content(), _of_accounts(other._content(), set(accounts)))
+
+    def keep_only(self, accounts: Iterable[str]) -> None:
+        """Forget every home account but these; waits for a fetch that is under way."""
+        with self.lock:
+            self._put(_of_accounts(self._content(), set(accounts)))
+
+    def _content(self) -> _Content:
+        has_changed = self.has_changed
+        text = self.take()
+        if has_changed:
+            self.mark_changed()
+        return msgspec.json.decode(text, type=_Content)
+
+    def _put(self, *parts: _Content) -> None:
+        kinds = {kind for part in parts for kind in part}
+        content = {kind: {k: one for part in parts for k, one in part.get(kind, {}).items()} for kind in kinds}
+        self.msal.deserialize(msgspec.json.encode(content).decode())
+        self.mark_changed()
 
     def mark_changed(self) -> None:
         """What was taken could not be kept."""
@@ -143,6 +178,14 @@ class UserCredential:
     def _heard(self, response: requests.Response, *_: Any, **__: Any) -> None:
         """MSAL keeps to itself how it was answered."""
         self._status, self._delay_s = response.status_code, retry_after_s(response.headers)
+
+
+def _of_accounts(content: _Content, accounts: set[str]) -> _Content:
+    """Return what is of these home accounts, or of no account."""
+    return {
+        kind: {key: one for key, one in entries.items() if one.get("home_account_id") in {*accounts, None}}
+        for kind, entries in content.items()
+    }
 
 
 def web_session(route: Route) -> requests.Session:

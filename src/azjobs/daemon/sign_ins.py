@@ -7,6 +7,7 @@ the safe (`daemon.safe`). Persons sign in to many tenants at once (`daemon.users
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -217,7 +218,11 @@ class SignIns:
     async def _keep_person(self, held: HeldSignIn, cache: UserCache, *, is_saved: bool) -> str:
         key = held.sign_in.key
         name = person_of(held.scope, key)
-        if self._users.find(name) is not cache:  # the person signed in again: every tenant uses the new tokens
+        before = self._users.find(name)
+        if before is not cache:  # the person signed in again: every tenant uses the new tokens
+            others = self._accounts_of(name) - {_home_account(held)}
+            if before is not None and others:
+                await asyncio.to_thread(cache.take_over, before, others)
             for scope, other in [*self._held, *self._derived]:
                 if person_of(scope, other) == name:
                     self._broker.forget(other, scope)
@@ -262,10 +267,15 @@ class SignIns:
             self._derived[at] = replace(known, sign_in=replace(known.sign_in, key=at[1]))
         return self._derived.get(at)
 
+    def _all_of_person(self, name: str) -> list[HeldSignIn]:
+        return [one for at, one in self._held.items() if one.sign_in.kind == USER and person_of(*at) == name]
+
     def _of_person(self, name: str) -> HeldSignIn | None:
-        """One of a person's sign-ins; they are alike but for the tenant."""
-        held = (one for at, one in self._held.items() if one.sign_in.kind == USER and person_of(*at) == name)
-        return next(held, None)
+        """One of a person's sign-ins; those of an account are alike but for the tenant."""
+        return next(iter(self._all_of_person(name)), None)
+
+    def _accounts_of(self, name: str) -> set[str]:
+        return {_home_account(held) for held in self._all_of_person(name)}
 
     async def _forget(self, scope: str, key: SignInKey) -> None:
         await self._vault.drop_sign_in(scope, key)
@@ -274,7 +284,8 @@ class SignIns:
 
     async def _drop_person(self, scope: str, key: SignInKey) -> None:
         name = person_of(scope, key)
-        if self._of_person(name) is not None:
+        if accounts := self._accounts_of(name):
+            await self._users.keep_only(name, accounts)
             return
         for at in [at for at in self._dropped if person_of(*at) == name]:
             self._dropped.discard(at)
@@ -310,6 +321,10 @@ class SignIns:
 
 def _gone(account: str) -> NotSignedIn:
     return NotSignedIn(f"The sign-in of {account} is gone. Type: azjobs account connect")
+
+
+def _home_account(held: HeldSignIn) -> str:
+    return str(held.sign_in.arguments.get("home_account_id", ""))
 
 
 def _safe_name(scope: str, key: SignInKey) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from azjobs.azure.user_credential import UserCache
 from azjobs.core.context import USER_SCOPE, SignInKey
@@ -66,6 +67,13 @@ class Users:
         except (HomeUnusable, KeeperError, OSError) as error:  # the token that was fetched is good all the same
             cache.mark_changed()
             log.warning("Renewed tokens are not kept yet: %s", error)
+
+    async def keep_only(self, name: str, accounts: AbstractSet[str]) -> None:
+        """Forget the tokens of a person's home accounts that are not among these."""
+        cache = self._caches.get(name)
+        if cache is not None and cache.accounts - accounts:
+            await asyncio.to_thread(cache.keep_only, accounts)
+            await self.write_back(name)
 
     async def drop(self, name: str) -> None:
         """Forget a person."""
