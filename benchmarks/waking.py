@@ -46,9 +46,7 @@ def main() -> None:
         table(f"end of the job to its waiter, median of {RUNS}", {k: median(v) for k, v in rows.items()}, "ms")
         worst = max(max(found) for name, found in rows.items() if name.startswith("azjobs"))
         print(f"  {'the worst of all of ours':<44}{worst:>12,.2f}")
-        print(
-            "  az waits by asking again after seconds, as does every poller of the SDK: 500 ms late at best, on average"
-        )
+        print("  whoever asks once a second, as a poller does, knows of it 500 ms late on average")
         idle(home)
 
 

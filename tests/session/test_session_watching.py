@@ -195,3 +195,17 @@ def open_sockets() -> int:
         with contextlib.suppress(OSError):
             count += str(entry.readlink()).startswith("socket:")
     return count
+
+
+def test_a_batch_is_one_job_among_all_jobs(signed_in: Home) -> None:
+    """Its children are told of where they are named."""
+    for name in ("batch-one", "batch-two"):
+        az.new_az_resource_group(name=name, location="eastus")
+    with az.watch_jobs(changes_only=True) as events:
+        batch = az.remove_az_resource_group(name=["batch-one", "batch-two"], as_job=True)
+        told = [next(events)]
+        while not (told[-1].job == batch and told[-1].is_end):
+            told.append(next(events))
+    assert {event.job for event in told} == {batch}
+    children = batch.child_jobs
+    assert {event.job for event in az.watch_jobs(*children)} == set(children)

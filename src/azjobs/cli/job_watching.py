@@ -69,7 +69,7 @@ def _meant(here: Local, names: Sequence[str], which: Which, *, until_done: bool)
     if names or any(which.values()):
         views = chosen(here, names, which)
     elif until_done:
-        views = load_views(here.layout)
+        views = load_views(here.layout, parent="")
     else:
         return None
     return [view.uuid for view in views if not (until_done and view.state in FINISHED)]

@@ -24,6 +24,11 @@ class Outlet(Protocol):
         ...
 
 
+def is_listed(job: Job) -> bool:
+    """Whether it is one of all jobs, for those who follow all: it shows itself, and is no part of a batch."""
+    return job.id is not None and not job.parent
+
+
 class Followers:
     """Who wants to be told of which job."""
 
@@ -60,7 +65,7 @@ class Followers:
     def tell(self, job: Job, *, is_removed: bool = False) -> None:
         """Tell everybody who asked about this job."""
         outlets = self._by_uuid.get(job.uuid, set())
-        if job.id is not None:
+        if is_listed(job):
             outlets = outlets | self._all
         if not outlets:
             return

@@ -11,6 +11,7 @@ from azjobs.core.job import BatchWork, Job, PlanWork
 from azjobs.core.states import NotStarted
 from azjobs.core.stopping import is_resumable, refusal_to_resume
 from azjobs.daemon.callers import Callers
+from azjobs.daemon.followers import is_listed
 from azjobs.daemon.parts import Parts
 from azjobs.daemon.removals import known
 from azjobs.daemon.server import Connection, Handlers
@@ -44,7 +45,7 @@ class JobRequests:
         asker = self._rights.job_of(connection)
         if asker is not None:
             self._queues.follows(connection, asker, message.uuids)
-        for uuid in message.uuids or [job.uuid for job in self._runner if job.id is not None]:
+        for uuid in message.uuids or [job.uuid for job in self._runner if is_listed(job)]:
             job = self._runner.find(uuid) or self._store.load(uuid)
             gone = wire.Changed(uuid, None, NotStarted(), is_removed=True)
             connection.send(wire.changed_of(job) if job is not None else gone)

@@ -57,7 +57,7 @@ def watch_jobs(*jobs: JobLike, changes_only: bool = False) -> JobEvents:
     """Return an iterator of what becomes of jobs, for `for` and `async for`: their present states first.
 
     With jobs named it ends when all of them have ended. With none it tells of
-    all jobs of the user, of new ones too, and never ends. The daemon may be
+    all jobs of the user, of new ones too (of a batch as one job), and never ends. The daemon may be
     replaced meanwhile; the end of a job is told once.
 
     To cancel an `async for` frees what it used; so do `close()` and the end of a
@@ -96,7 +96,7 @@ class JobEvents:
         self._events: deque[JobEvent] = deque()
         self._told: dict[str, Changed] = {}
         if changes_only:
-            rows = read_jobs(here.layout.store_file, uuids=self._named)
+            rows = read_jobs(here.layout.store_file, uuids=self._named, parent=None if uuids is not None else "")
             self._told = {row.uuid: changed_of(row) for row in rows}
             self._unfinished -= {row.uuid for row in rows if is_finished(row.state)}
 
@@ -225,7 +225,7 @@ class JobEvents:
         It tells of all that are unfinished, and from then on of every change, so
         what the store has of those is not looked at: it may be older.
         """
-        rows = read_jobs(self._here.layout.store_file)
+        rows = read_jobs(self._here.layout.store_file, parent="")
         ended = [changed_of(row) for row in rows if is_finished(row.state)]
         gone = self._told.keys() - told - {row.uuid for row in rows}
         return ended + [_removed(self._told[uuid]) for uuid in gone]

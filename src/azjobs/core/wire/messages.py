@@ -111,7 +111,7 @@ class WhatIf(msgspec.Struct, tag=True, frozen=True):
 class Follow(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
     """Push `Changed` for these jobs, their present state first.
 
-    For all jobs when empty: first for the unfinished ones; the others are in the store.
+    For all jobs when empty, of a batch as one: first for the unfinished ones; the others are in the store.
     """
 
     seq: int
