@@ -347,6 +347,38 @@ def test_unread_records_are_found_behind_any_amount_of_progress(
     assert has_unread(journal)
 
 
+def test_a_record_cut_off_by_the_death_of_its_writer_is_counted_once(journal: Path) -> None:
+    """What came before it is there, and so is the raw text; the next receiver is not told again."""
+    writer = JournalWriter(create_journal(journal))
+    writer.write(Begin(STAMP, 1, 2, "b", "n"))
+    writer.write(Verbose(STAMP, "whole"))
+    out, err = open_raw_output(journal)
+    os.write(out, b"raw\n")
+    os.write(writer._fd, format_record(Verbose(STAMP, "torn"))[:-5])
+    received: list[list[Entry]] = [[], [], []]
+    receive(journal, received[0].extend)
+    assert texts(received[0]) == ["whole", "raw"], "while it lives the record may be written to its end"
+    for fd in (out, err):
+        os.close(fd)
+    writer.close()
+    assert has_unread(journal)
+    for share in received[1:]:
+        receive(journal, share.extend)
+    assert [type(entry.record) for entry in received[1]] == [Gap]
+    assert (received[2], has_unread(journal)) == ([], False)
+
+
+def test_a_record_that_the_daemon_is_writing_is_not_taken_for_lost(journal: Path) -> None:
+    """Nobody holds the lock of an Azure job's journal."""
+    frame = format_record(Verbose(STAMP, "whole"))
+    journal.write_bytes(frame[:-5])
+    got: list[str] = []
+    receive(journal, lambda batch: got.extend(texts(batch)))
+    journal.write_bytes(frame)
+    receive(journal, lambda batch: got.extend(texts(batch)))
+    assert got == ["whole"]
+
+
 def test_what_could_not_be_delivered_stays_for_the_next_receiver(journal: Path, writer: JournalWriter) -> None:
     """A closed pipe on the way to the user loses nothing."""
     writer.write(Verbose(STAMP, "a"))

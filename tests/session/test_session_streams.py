@@ -263,3 +263,42 @@ def test_a_job_that_writes_for_ever_cannot_keep_a_receiver(shell: Shell) -> None
     assert time.monotonic() - begun_at < 20
     journal = local().layout.journal_file(job.uuid)
     assert load_position(journal.with_suffix(".cursor")).journal < journal.stat().st_size
+
+
+def test_all_streams_come_in_the_order_of_the_job(shell: Shell) -> None:
+    """As a transcript: PowerShell would give them stream by stream."""
+
+    def work() -> Iterator[str]:
+        import logging  # noqa: PLC0415 - what the job needs
+
+        print("begin")  # noqa: T201 - the job prints
+        yield "one"
+        log = logging.getLogger("work")
+        log.warning("careful")
+        yield "two"
+        os.write(1, b"past Python\n")
+        log.error("not good")
+        yield "three"
+        raise ValueError("no more")
+
+    az.wait_job(az.start_job(work, name="mixed"))
+    assert shell("azjobs job receive 1 2>&1").out.splitlines() == [
+        "begin",
+        "one",
+        "WARNING: careful",
+        "two",
+        "past Python",
+        "work: not good",
+        "three",
+        "ValueError: no more",
+        "Details: azjobs job get 1 --debug",
+    ]
+
+
+def test_what_a_killed_job_said_is_kept(shell: Shell) -> None:
+    """Up to the moment of its death, by whatever way it was said."""
+    code = "import os, sys\nprint('printed', flush=True)\nos.write(2, b'past Python')\nos.kill(os.getpid(), 9)"
+    job = az.start_job(exec, argument_list=[code])
+    az.wait_job(job)
+    done = shell("azjobs job receive 1")
+    assert (job.state, done.out, done.err) == ("Failed", "", "printed\npast Python")

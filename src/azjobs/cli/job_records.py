@@ -24,6 +24,7 @@ from azjobs.core.journal import (
     Debug,
     End,
     Error,
+    Gap,
     Information,
     Output,
     Progress,
@@ -50,6 +51,7 @@ class Replay:
         self._begun = ""
         wishes = shell.wishes
         self._live: LiveProgress | None = None
+        self._current = shell.stdout
         self._is_collected = wishes.is_quiet or wishes.query is not None or wishes.output not in (None, Format.JSONL)
 
     def deliver(self, view: JobView, entries: Sequence[Entry]) -> None:
@@ -90,19 +92,19 @@ class Replay:
             case Output(content=content):
                 self._write_output(view, content)
             case Error(data=data) | Information(data=data) if data:
-                _write_bytes(self._shell.stderr, data)
+                _write_bytes(self._err, data)
             case Error(type="") as error:
-                _write_utf8(self._shell.stderr, error_text(view, error))
+                _write_utf8(self._err, error_text(view, error))
             case Error() as error:
-                self._shell.stderr.write(error_text(view, error))
+                self._err.write(error_text(view, error))
             case Information(text=text, partial=partial):
-                self._shell.stderr.write(text if partial else f"{text}\n")
-            case journal.Warning(text=text):
-                self._shell.stderr.write(f"WARNING: {text}\n")
+                self._err.write(text if partial else f"{text}\n")
+            case journal.Warning(text=text) | Gap(text=text):
+                self._err.write(f"WARNING: {text}\n")
             case Verbose(text=text):
-                self._shell.stderr.write(f"VERBOSE: {text}\n")
+                self._err.write(f"VERBOSE: {text}\n")
             case Debug(text=text) if self._shell.wishes.is_debug:
-                self._shell.stderr.write(f"DEBUG: {text}\n")
+                self._err.write(f"DEBUG: {text}\n")
             case Progress() if self._live is not None:
                 self._live.see(view.uuid, view.name, record)
             case End() if self._live is not None:
@@ -115,13 +117,28 @@ class Replay:
         if self._is_collected:
             self._values.append(value_json(value))
         elif isinstance(content, DataChunk):
-            _write_bytes(self._shell.stdout, content.data)
+            _write_bytes(self._out, content.data)
         elif isinstance(content, TextChunk):
-            _write_utf8(self._shell.stdout, content.text)
+            _write_utf8(self._out, content.text)
         elif isinstance(value, str) and self._shell.wishes.output is None:
-            self._shell.stdout.write(f"{value}\n")
+            self._out.write(f"{value}\n")
         else:
-            self._shell.stdout.write(msgspec.json.encode(value_json(value)).decode() + "\n")
+            self._out.write(msgspec.json.encode(value_json(value)).decode() + "\n")
+
+    @property
+    def _out(self) -> TextIO:
+        return self._switch(self._shell.stdout, self._shell.stderr)
+
+    @property
+    def _err(self) -> TextIO:
+        return self._switch(self._shell.stderr, self._shell.stdout)
+
+    def _switch(self, to: TextIO, away: TextIO) -> TextIO:
+        """Both may lead to one place (`2>&1`), where the order of the records is to be that of the job."""
+        if self._current is away:
+            away.flush()
+        self._current = to
+        return to
 
 
 def _write_bytes(stream: TextIO, data: bytes) -> None:

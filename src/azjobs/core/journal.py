@@ -169,10 +169,22 @@ class Progress(_Record, frozen=True, tag="p"):
 
 
 class Gap(_Record, frozen=True, tag="g"):
-    """Something about the journal itself: the job had to wait `waited_s` before it could write (a full disk)."""
+    """Something about the journal itself: the job had to wait `waited_s` before it could write (a full disk).
+
+    At 0 seconds it is what a reader noticed: the last record is not whole.
+    """
 
     waited_s: float = msgspec.field(name="s")
     reason: str = msgspec.field(name="x", default="")
+
+    @property
+    def text(self) -> str:
+        """What there is to say of it."""
+        return (
+            f"The job waited {self.waited_s:.1f} s before it could write: {self.reason}."
+            if self.waited_s
+            else self.reason
+        )
 
 
 class End(_Record, frozen=True, tag="z"):

@@ -20,6 +20,7 @@ from azjobs.core.journal import (
     MARK_BYTES,
     End,
     Error,
+    Gap,
     Information,
     Output,
     Progress,
@@ -38,6 +39,7 @@ from azjobs.process.watch import Wake, open_watch
 _WINDOW_BYTES = 256 * 1024  # guess: bounds the memory of a reader; doubled for a longer record
 _GLANCE_BYTES = 4 * 1024  # guess: the next record is mostly in it, and decoding it costs a listing nothing
 _BATCH_BYTES, _BATCH_ENTRIES = 256 * 1024, 1000  # guesses: what a receiver holds at once, and may be given again
+TORN = "The process ended in the middle of writing: 1 record is lost."
 _BACKSTOP_S = 1.0  # guess: how late the end of a process that cannot be watched may be noticed
 _CLOSING_S, _CLOSING_LOOKS = 0.002, 5  # guesses: the lock was seen to go within microseconds of the event
 
@@ -89,11 +91,19 @@ class JournalReader:
                 yield Entry(item.record, self.position)
             if len(data) < window and consumed < size:  # the last record is not whole yet
                 self.position = self.position._replace(journal=consumed)
+                if final:
+                    yield from self._torn(size)
                 break
             if not found and consumed == self.position.journal:
                 window *= 2
             self.position = self.position._replace(journal=consumed)
         yield from self._raw_until(Stamp(written_at, out_size, err_size), only_lines=not final)
+
+    def _torn(self, size: int) -> Iterator[Entry]:
+        """Count the record that a process did not write to its end, once; the daemon's own are written again."""
+        if load_begin(self._path) is not None:
+            self.position = self.position._replace(journal=size)
+            yield Entry(Gap(Stamp(os.fstat(self._fd).st_mtime), 0.0, TORN), self.position)
 
     def _hold_to_cap(self) -> None:
         """Beyond the frozen lengths raw text does not count, though it is there for a moment."""

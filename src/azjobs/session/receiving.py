@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, U
 from azjobs.core import journal
 from azjobs.core.errors import InvalidInput, JobBlocked, JobFailed
 from azjobs.core.job import BatchWork
-from azjobs.core.journal import Debug, Error, Information, Output, Progress, Verbose
+from azjobs.core.journal import Debug, Error, Gap, Information, Output, Progress, Verbose
 from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, JobState
 from azjobs.process.reader import Entry
@@ -243,6 +243,8 @@ def _sort_in(view: JobView, entry: Entry, received: Received[Any]) -> None:
             received.errors.append(record)
         case journal.Warning() as record:
             received.warnings.append(record)
+        case Gap() as gap:
+            received.warnings.append(journal.Warning(gap.stamp, gap.text))
         case Verbose() as record:
             received.verbose.append(record)
         case Debug() as record:
