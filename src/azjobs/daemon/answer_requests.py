@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from azjobs.core import wire
-from azjobs.core.errors import InvalidInput, Refused
+from azjobs.core.errors import HomeUnusable, InvalidInput, Refused
 from azjobs.core.events import Released
 from azjobs.core.job import Job, ProcessWork
 from azjobs.core.questions import status_of
@@ -37,16 +39,22 @@ class AnswerRequests:
         if job is None:
             raise Refused("Only the process of a job asks this way.")
         asking = self._held.ask(job.uuid, message.ask, message.prompt, is_hidden=message.is_hidden)
-        return wire.Line(message.seq, await connection.while_open(asking))
+        reply = wire.Line(message.seq, await connection.while_open(asking))
+        asyncio.get_running_loop().call_soon(self._held.given, message.ask)  # by then it is sent
+        return reply
 
     async def _on_answer(self, connection: Connection, message: wire.Answer) -> wire.Reply:
         job = self._known(message.uuid)
         self._rights.check_jobs(connection, [job])
         if message.line is not None:
+            # Once the process is answered nothing is awaited: were this daemon gone before it said so, the client would
+            # ask the next one, where nobody waits for that answer any more.
             await self._held.answer(job.uuid, message.ask, message.line)
+            with contextlib.suppress(HomeUnusable):  # a full disk: it is tried again, and the answer is given
+                self._ledger.commit()
         else:
             await self._take(job, message)
-        await self._ledger.durable()
+            await self._ledger.durable()
         return wire.Accepted(message.seq, self._runner.find(job.uuid) or self._known(job.uuid))
 
     async def _take(self, job: Job, message: wire.Answer) -> None:

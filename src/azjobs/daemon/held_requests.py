@@ -44,7 +44,14 @@ class HeldRequests:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._held: list[Held] = []
-        self._awaited: dict[str, asyncio.Future[None]] = {}
+        self._awaited: dict[str, asyncio.Future[None]] = {}  # by the question: somebody has an answer, nobody asks yet
+        self._given: dict[str, asyncio.Future[None]] = {}  # by the question: its answer is on its way to the process
+        self._expected: set[str] = set()
+        self._young_until = 0.0
+
+    def recovered(self) -> None:
+        """The daemon begins: processes that had asked the one before will ask again in a moment."""
+        self._young_until = asyncio.get_running_loop().time() + ASKS_AGAIN_S
 
     def __iter__(self) -> Iterator[Held]:
         return iter(list(self._held))
@@ -69,7 +76,7 @@ class HeldRequests:
             job = self._runner.apply(uuid, first.event(self._runner.now()))
             if job is None or not is_process_waiting(job.state):
                 raise otherwise
-            if isinstance(about, str) and (awaited := self._awaited.pop(about, None)) is not None:
+            if isinstance(about, str) and (awaited := self._awaited.get(about)) is not None and not awaited.done():
                 awaited.set_result(None)
             return await held.answered
         except asyncio.CancelledError:  # whoever asked has gone
@@ -92,15 +99,16 @@ class HeldRequests:
         return line
 
     async def answer(self, uuid: str, ask: str, line: SecureString) -> None:
-        """Give the line that a job asks for; a process that lost its connection is awaited for a moment.
+        """Give the line that a job asks for, and wait until it is given.
+
+        A process that lost its connection is awaited for a moment.
 
         Raises:
             InvalidInput: nobody asks that any more.
         """
-        if not self._of(uuid, ask):
-            awaited = self._awaited.setdefault(ask, asyncio.get_running_loop().create_future())
-            await asyncio.wait([awaited], timeout=ASKS_AGAIN_S)
-            self._awaited.pop(ask, None)
+        loop = asyncio.get_running_loop()
+        if not self._of(uuid, ask) and (uuid in self._expected or loop.time() < self._young_until):
+            await _wait_for(self._awaited, ask)
         waiting = self._of(uuid, ask)
         job = self._runner.find(uuid)
         if job is None or not isinstance(job.state, Blocked) or job.state.question.ask != ask or not waiting:
@@ -109,6 +117,13 @@ class HeldRequests:
         for held in waiting:
             held.release(line)
         self.go_on(uuid)
+        if not await _wait_for(self._given, ask):
+            raise InvalidInput("The process that asked has gone.")
+
+    def given(self, ask: str) -> None:
+        """The answer was sent to the process that asked."""
+        if (given := self._given.get(ask)) is not None and not given.done():
+            given.set_result(None)
 
     def refuse(self, uuid: str) -> None:
         """A job is being stopped: its threads wait for no line any more."""
@@ -118,7 +133,12 @@ class HeldRequests:
 
     def expect(self, uuid: str) -> None:
         """A process has lost its connection while it waited: unless it asks again soon, it waits no more."""
-        asyncio.get_running_loop().call_later(ASKS_AGAIN_S, self.go_on, uuid)
+        self._expected.add(uuid)
+        asyncio.get_running_loop().call_later(ASKS_AGAIN_S, self._expect_no_more, uuid)
+
+    def _expect_no_more(self, uuid: str) -> None:
+        self._expected.discard(uuid)
+        self.go_on(uuid)
 
     def go_on(self, uuid: str) -> None:
         """A job that no longer waits runs on; one that still waits says for what."""
@@ -133,3 +153,13 @@ class HeldRequests:
 
     def _of(self, uuid: str, ask: str) -> list[Held]:
         return [held for held in self._held if (held.uuid, held.about) == (uuid, ask) and not held.answered.done()]
+
+
+async def _wait_for(futures: dict[str, asyncio.Future[None]], ask: str) -> bool:
+    """Wait a moment until the future of a question is done; whether it is."""
+    future = futures.setdefault(ask, asyncio.get_running_loop().create_future())
+    try:
+        done, _ = await asyncio.wait([future], timeout=ASKS_AGAIN_S)
+    finally:
+        futures.pop(ask, None)
+    return bool(done)

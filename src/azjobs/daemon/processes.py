@@ -249,9 +249,12 @@ class ProcessRunner:
 
     async def _end(self, uuid: str, exit_code: int | None) -> None:
         journal = self._layout.journal_file(uuid)
-        if load_end(journal) is None:  # it was killed, and could end nothing of what it had started
-            await kill_marked(_mark(uuid))
         job = self._runner.find(uuid)
+        is_stopped = job is not None and isinstance(job.state, Stopping)
+        # One that was killed could end nothing of what it had started; one that was asked to stop need not have.
+        if is_stopped or load_end(journal) is None:
+            await kill_marked(_mark(uuid))
+            job = self._runner.find(uuid)
         if job is None:
             return
         self._caps.drop(journal)

@@ -51,6 +51,7 @@ class Recovery:
         """Take up everything: batches first, for their children tell them what becomes of them."""
         remove_drafts(self._layout.journals_folder)
         self._notices.recover()
+        self._held.recovered()
         jobs = self._store.load_unfinished()
         for job in jobs:
             self._runner.take(job)

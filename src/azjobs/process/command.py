@@ -23,6 +23,7 @@ from azjobs.core.journal import CHUNK_SIZE_BYTES, End, Error, Outcome, Output
 from azjobs.process.capture import JobStreams
 from azjobs.process.ending import set_ending
 from azjobs.process.frames import StartMessage
+from azjobs.process.killing import kill_own_descendants
 from azjobs.process.package import open_stdin, unpack
 from azjobs.process.pieces import LineCutter, chunk_of, line_of
 
@@ -130,7 +131,10 @@ class _Shim:
         return os.waitstatus_to_exitcode(self._status)
 
     def settle(self, exit_status: int) -> None:
-        """Set the final record by how the command ended."""
+        """Set the final record by how the command ended; of one that was stopped nothing is left."""
+        if self.is_stop_requested:
+            kill_own_descendants()
+            self._reap()
         if self._has_children():
             self._streams.information(
                 "Processes that the command started go on without the job; what they print from now on is not kept."

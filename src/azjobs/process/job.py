@@ -41,6 +41,7 @@ from azjobs.process.frames import (
 )
 from azjobs.process.identity import boot_id, pid_namespace, start_time
 from azjobs.process.journal import JournalWriter
+from azjobs.process.killing import kill_own_descendants
 from azjobs.process.package import Package, open_stdin, unpack
 from azjobs.process.payload import dump, load
 from azjobs.process.progress import set_progress_stream
@@ -79,8 +80,8 @@ class StopGuard:
         self._is_open = False
 
     def _handle(self, _number: int, _frame: types.FrameType | None) -> None:
-        self.is_requested = True
-        if self._is_open:
+        is_first, self.is_requested = not self.is_requested, True
+        if self._is_open and is_first:  # to be asked again, as by the next daemon, must not interrupt cleaning up
             raise StopRequested
 
 
@@ -219,6 +220,7 @@ class _Ending:
         flush_c_output()
         writer = self._streams.writer
         if self._guard.is_requested:
+            kill_own_descendants()
             outcome, status = Outcome.STOPPED, 128 + signal.SIGTERM
         elif self._fault is not None:
             outcome, status = Outcome.FAILED, self._exit_status or 1

@@ -17,10 +17,8 @@ from enum import StrEnum
 
 from azjobs.process.exits import wait_exit
 from azjobs.process.identity import is_running
+from azjobs.process.killing import ROUND_PAUSE_S, ROUNDS, signal_process
 from azjobs.process.table import Process, descendants, list_processes
-
-_ROUNDS = 200  # guess: a bound on the hunt after a tree that forks as fast as it is killed
-_ROUND_PAUSE_S = 0.005  # guess: the kernel needs a moment to take a killed process away
 
 
 class StopResult(StrEnum):
@@ -46,10 +44,10 @@ async def stop_tree(pid: int, started: int, grace_s: float) -> StopResult:
         _signal_group(pid, started, number)
     has_ended = await wait_exit(pid, started, grace_s)
     if not has_ended:
-        _signal(pid, started, signal.SIGSTOP)
+        signal_process(pid, started, signal.SIGSTOP)
     await _kill_descendants(pid, seen)
     if not has_ended:
-        _signal(pid, started, signal.SIGKILL)
+        signal_process(pid, started, signal.SIGKILL)
         await wait_exit(pid, started)
         await _kill_descendants(pid, seen)
     return StopResult.ASKED if has_ended else StopResult.KILLED
@@ -60,7 +58,7 @@ async def kill_marked(mark: bytes) -> None:
 
     So what a killed job process leaves behind does not go on without it. Linux only: elsewhere nobody is found.
     """
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         everyone = list_processes()
         marked = [process for process in everyone if mark in _environment(process.pid)]
         left = [*marked, *descendants(everyone, {process.pid for process in marked})]
@@ -68,8 +66,8 @@ async def kill_marked(mark: bytes) -> None:
         if not left:
             return
         for process in left:
-            _signal(process.pid, process.start_time, signal.SIGKILL)
-        await asyncio.sleep(_ROUND_PAUSE_S)
+            signal_process(process.pid, process.start_time, signal.SIGKILL)
+        await asyncio.sleep(ROUND_PAUSE_S)
 
 
 def _environment(pid: int) -> list[bytes]:
@@ -83,7 +81,7 @@ def _environment(pid: int) -> list[bytes]:
 
 async def _kill_descendants(root: int, seen: set[tuple[int, int]]) -> None:
     """Kill all who come from `root`, were seen to, or are in its session; until none is left."""
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         everyone = [process for process in list_processes() if process.pid != root]
         known = {p.pid for p in everyone if p.session == root or (p.pid, p.start_time) in seen}
         left = [p for p in everyone if p.pid in known] + descendants(everyone, known | {root})
@@ -92,29 +90,12 @@ async def _kill_descendants(root: int, seen: set[tuple[int, int]]) -> None:
             return
         seen |= _identities(left)
         for process in left:
-            _signal(process.pid, process.start_time, signal.SIGKILL)
-        await asyncio.sleep(_ROUND_PAUSE_S)
+            signal_process(process.pid, process.start_time, signal.SIGKILL)
+        await asyncio.sleep(ROUND_PAUSE_S)
 
 
 def _identities(processes: list[Process]) -> set[tuple[int, int]]:
     return {(process.pid, process.start_time) for process in processes}
-
-
-def _signal(pid: int, started: int, number: signal.Signals) -> None:
-    """Signal this very process; one that is gone is no error. By pidfd where there is one, so that no other is hit."""
-    try:
-        if not hasattr(os, "pidfd_open"):
-            if is_running(pid, started):
-                os.kill(pid, number)
-            return
-        fd = os.pidfd_open(pid)
-        try:
-            if is_running(pid, started):
-                signal.pidfd_send_signal(fd, number)
-        finally:
-            os.close(fd)
-    except ProcessLookupError:
-        return
 
 
 def _signal_group(pid: int, started: int, number: signal.Signals) -> None:
