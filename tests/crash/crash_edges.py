@@ -132,8 +132,8 @@ DAEMON_KILLED = Kill("daemon/store.sqlite:SqliteStore.commit", "after", 40)
 KEEPER_KILLED = Kill("keeper/keeper.requests:answer", "after", 30)
 #: Edges that only those pass who take over after a kill: that kill, and the passages.
 TAKING_OVER = {
-    "daemon/daemon.recovery:Recovery._take_up": (DAEMON_KILLED, 6),
-    "daemon/daemon.processes:ProcessRunner.watch": (DAEMON_KILLED, 2),
+    "daemon/daemon.recovery:Recovery._take_up": (DAEMON_KILLED, 3),
+    "daemon/daemon.processes:ProcessRunner.watch": (DAEMON_KILLED, 1),
     "keeper/keeper.loop:Keeper._daemon_ended": (DAEMON_KILLED, 1),
     "daemon/keeper.successor:start_successor": (KEEPER_KILLED, 1),
     "daemon/keeper.start:start_keeper": (KEEPER_KILLED, 1),
