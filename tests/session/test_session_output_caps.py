@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 
@@ -146,6 +147,21 @@ def test_a_child_that_writes_for_ever_past_python_is_cut_back(shell: Shell) -> N
     assert (again.out, again.err) == ("", ""), "beyond its frozen length nothing is read"
     az.stop_job(job)
     assert (job.state, out.stat().st_size) == ("Stopped", frozen)
+
+
+def test_what_a_job_left_behind_is_held_to_its_cap_too() -> None:
+    """It writes on into the files of a job that has completed."""
+    job = az.start_job(lambda: subprocess.Popen(["yes"]).pid, output_cap_mb=CAP_MB)
+    pid = job.result(timeout=30)
+    journal = local().layout.journal_file(job.uuid)
+    try:
+        wait_until(lambda: journal.with_suffix(".capped").exists(), what="the cap is reached")
+        frozen = int(journal.with_suffix(".capped").read_text().split()[0])
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: journal.with_suffix(".out").stat().st_size == frozen, what="it is cut back")
+    assert job.state == "Completed"
+    assert notices(az.receive_job(job)) == [SENTENCE]
 
 
 def test_a_killed_daemon_is_followed_by_one_that_holds_jobs_to_their_caps(home: Home) -> None:

@@ -17,6 +17,7 @@ from azjobs.process.watch import FileWatch, open_watch
 
 log = logging.getLogger(__name__)
 
+MOST_ENDED = 256  # guess: jobs that have ended and whose children may write on
 LOOK_AGAIN_S = 0.2  # guess: what a job can write in that time is what it may take beyond its cap
 
 
@@ -25,6 +26,7 @@ class OutputCaps:
 
     def __init__(self) -> None:
         self._caps: dict[Path, int] = {}
+        self._ended: dict[Path, int] = {}
         self._watch: FileWatch | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -39,13 +41,13 @@ class OutputCaps:
         if self._timer is None:
             self._look()
 
-    def drop(self, journal: Path) -> None:
-        """Look a last time: its process has ended."""
-        limit_bytes = self._caps.pop(journal, None)
-        if limit_bytes is not None:
-            _enforce(journal, limit_bytes)
-        if not self._caps:
-            self.close()
+    def end(self, journal: Path, limit_bytes: int) -> None:
+        """Its process has ended, perhaps while nobody looked; what it started may go on, and write for ever."""
+        _enforce(journal, limit_bytes)
+        if self._caps.pop(journal, None) is not None:
+            self._ended[journal] = limit_bytes
+        if len(self._ended) > MOST_ENDED:
+            del self._ended[next(iter(self._ended))]
 
     def close(self) -> None:
         """Hold nobody any more."""
@@ -63,7 +65,7 @@ class OutputCaps:
         assert self._watch is not None, "there are jobs"
         if self._watch.fileno() >= 0:
             self._watch.wait(0)  # what was told so far is about to be seen
-        for journal, limit_bytes in self._caps.items():
+        for journal, limit_bytes in (*self._caps.items(), *self._ended.items()):
             _enforce(journal, limit_bytes)
         self._listen(self._watch)
 

@@ -194,10 +194,8 @@ class ProcessRunner:
         )
 
     def _hold_to_cap(self, job: Job) -> None:
-        work = job.work
-        assert isinstance(work, ProcessWork)
-        if work.output_cap_bytes is not None and work.kind is not ProcessKind.COMMAND:  # whose shim counts all of it
-            self._caps.add(self._layout.journal_file(job.uuid), work.output_cap_bytes)
+        if (limit_bytes := _raw_cap(job)) is not None:
+            self._caps.add(self._layout.journal_file(job.uuid), limit_bytes)
 
     async def _key(self, job: Job, work: ProcessWork) -> str:
         """Return the job's capability; a new one if the keeper that held it is gone: nobody has had it yet."""
@@ -257,7 +255,8 @@ class ProcessRunner:
             job = self._runner.find(uuid)
         if job is None:
             return
-        self._caps.drop(journal)
+        if (limit_bytes := _raw_cap(job)) is not None:
+            self._caps.end(journal, limit_bytes)
         end = end_of(journal, self._runner.now(), exit_code)
         is_lost = end.fault is not None and end.fault.code in (START_LOST, NOT_BEGUN)
         if is_lost and uuid not in self._restarted and not isinstance(job.state, Stopping):
@@ -267,6 +266,12 @@ class ProcessRunner:
             return
         self._restarted.discard(uuid)
         self._runner.apply(uuid, end)
+
+
+def _raw_cap(job: Job) -> int | None:
+    """The cap of what a job may write past Python; None without one, and for a command, whose shim counts all."""
+    work = job.work
+    return work.output_cap_bytes if isinstance(work, ProcessWork) and work.kind is not ProcessKind.COMMAND else None
 
 
 def _mark(uuid: str) -> bytes:

@@ -78,8 +78,11 @@ class OutputCap:
         if self.is_reached:
             return None
         lengths = Lengths(stamp.out_size_bytes, stamp.err_size_bytes)
-        is_first = _freeze(self._journal, lengths)
-        self._frozen = load_frozen(self._journal) or lengths
+        try:
+            is_first = _freeze(self._journal, lengths)
+            self._frozen = load_frozen(self._journal) or lengths
+        except OSError:  # a full disk: nothing that the job itself is to notice
+            is_first, self._frozen = True, lengths
         return _notice(stamp, self._limit_bytes) if is_first else None
 
     def _takes(self, stamp: Stamp, size_bytes: int, reserve_bytes: int) -> bool:
