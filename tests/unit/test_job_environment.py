@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from azjobs.core.context import AZURE_CLOUD, Account, AccountType, ContextValue, Subscription, Tenant
 from azjobs.daemon.job_environment import ELSEWHERE, OURS, job_environment
-from azjobs.keeper.start import daemon_environment
+from azjobs.keeper.start import JOB_VARIABLE, daemon_environment
+from azjobs.session.environment import sendable_environment
 
 URL = "http://127.0.0.1:4711/azjobs/msi/token"
 CONTEXT = ContextValue(
@@ -30,6 +31,15 @@ def test_a_job_with_a_context_has_its_identity_and_no_other():
     given = {"PATH": "/bin", **dict.fromkeys(ELSEWHERE, "elsewhere")}
     assert job_environment(given, CONTEXT, endpoint=URL, key="k") == {"PATH": "/bin", **OWN}
     assert set(given.values()) == {"/bin", "elsewhere"}
+
+
+def test_what_a_job_submits_does_not_bear_its_mark(monkeypatch: pytest.MonkeyPatch):
+    """It would be ended with it: another job, a credential's process, a daemon that the job was the first to ask."""
+    monkeypatch.setenv(JOB_VARIABLE, "u1")
+    monkeypatch.setenv("OTHER", "stays")
+    assert JOB_VARIABLE not in sendable_environment()
+    assert sendable_environment()["OTHER"] == "stays"
+    assert JOB_VARIABLE not in daemon_environment({JOB_VARIABLE: "u1"}, HOME)
 
 
 def test_a_context_without_a_subscription_leaves_none_to_act_in():
