@@ -13,6 +13,7 @@ Layers above use these (each module says more):
     job_stopping stop_job, resume_job
     answering   answer_job
     receiving   receive_job
+    selecting   which jobs are meant: names, states, commands, labels, times
     starting    start_job
     tracking    track
     shapes      which type the result of a plan has
