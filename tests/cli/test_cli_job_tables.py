@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from azjobs.cli.exit_codes import exit_code
 from azjobs.cli.job_tables import elapsed, job_table, powershell_table
-from azjobs.cli.job_waiting import exit_code
 from azjobs.core.context import AZURE_CLOUD, Account, AccountType, ContextValue, Subscription, Tenant
 from azjobs.core.errors import Fault
 from azjobs.core.job import Job, PlanWork, ProcessKind, ProcessWork

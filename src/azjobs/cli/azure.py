@@ -37,13 +37,14 @@ def run(shell: Shell, command: Command, function: Callable[..., Any], arguments:
         from azjobs.cli.confirmation import confirm  # noqa: PLC0415 - few commands ask
 
         confirm(shell, command, arguments, count=count)
+    arguments = _settled(shell, arguments)
     if count is not None:
         return run_many(shell, function, arguments)
-    show(shell, call(shell, command, function, settled(shell, arguments)))
+    show(shell, call(shell, command, function, arguments))
     return 0
 
 
-def settled(shell: Shell, arguments: dict[str, Any]) -> dict[str, Any]:
+def _settled(shell: Shell, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments as the Python function takes them."""
     found = dict(arguments)
     is_on_stdin = found.pop("password_stdin", False)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Unpack
 
+from azjobs.cli.exit_codes import exit_code
 from azjobs.cli.job_choice import Which, chosen, show_jobs
 from azjobs.cli.live_progress import showing_progress
 from azjobs.cli.shell import Shell
@@ -16,8 +17,6 @@ from azjobs.session.job_list import wait_until_over
 from azjobs.session.local import local
 from azjobs.session.looking import load_views
 from azjobs.session.views import JobView
-
-DONE, FAILED, TIMED_OUT, SOME_FAILED = 0, 1, 5, 6
 
 
 @spell_out
@@ -57,18 +56,6 @@ def _states(shell: Shell, view: JobView) -> list[JobState]:
     """Return the states that count: of an ended batch those of its targets, and say which failed and why."""
     if view.type is not JobType.BATCH or view.state not in FINISHED:
         return [view.state]
-    from azjobs.cli.many import say_failures  # noqa: PLC0415 - few jobs are batches
+    from azjobs.cli.batch_telling import say_failures  # noqa: PLC0415 - few jobs are batches
 
     return say_failures(shell, view)
-
-
-def exit_code(states: Iterable[JobState], *, is_any: bool = False) -> int:
-    """Return what the states of jobs mean after waiting; with `is_any` only those that ended count."""
-    seen = list(states)
-    ended = [state for state in seen if state in FINISHED]
-    if (len(ended) < len(seen) and not is_any) or (is_any and seen and not ended):
-        return TIMED_OUT
-    failed = sum(state is not JobState.COMPLETED for state in ended)
-    if not failed:
-        return DONE
-    return FAILED if failed == len(ended) else SOME_FAILED

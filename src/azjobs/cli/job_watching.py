@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
 
+from azjobs.cli.exit_codes import exit_code
 from azjobs.cli.job_choice import Which, chosen
-from azjobs.cli.job_waiting import exit_code
 from azjobs.cli.output import Format
 from azjobs.cli.shell import Shell
 from azjobs.commands.parameters import JobId

@@ -7,18 +7,16 @@ from typing import Any
 
 import msgspec
 
-from azjobs.cli.azure import settled
-from azjobs.cli.failures import fault_details
+from azjobs.cli.batch_telling import say_failures
+from azjobs.cli.exit_codes import exit_code
 from azjobs.cli.job_choice import show_jobs
-from azjobs.cli.job_waiting import exit_code
+from azjobs.cli.live_progress import showing_progress
 from azjobs.cli.shell import Shell
 from azjobs.cli.value_json import value_json
 from azjobs.commands.many import several
 from azjobs.core.errors import InvalidInput
 from azjobs.core.models import BatchRehearsal
 from azjobs.core.naming import parse_resource_id
-from azjobs.core.states import JobState
-from azjobs.session.batch_report import report_of, why
 from azjobs.session.job_list import wait_until_over
 from azjobs.session.jobs import Job
 from azjobs.session.local import local
@@ -53,17 +51,18 @@ def run_many(shell: Shell, function: Callable[..., Any], arguments: dict[str, An
         shell.say("There are no ids on stdin: nothing was begun.")
         return 0
     if arguments.get("what_if"):
-        rehearsal = function(**settled(shell, arguments))
+        rehearsal = function(**arguments)
         shell.show(value_json(rehearsal), lambda _: _rehearsed(rehearsal))
         return 0
     is_job = bool(arguments.pop("as_job", False))
-    job: Job[Any] = function(**settled(shell, arguments), as_job=True)
+    job: Job[Any] = function(**arguments, as_job=True)
     here = local()
     if is_job:
         show_jobs(shell, [job.view], is_one=True)
         return 0
     try:
-        wait_until_over(here, [job.uuid], timeout_s=None)
+        with showing_progress(shell, [job.view]):
+            wait_until_over(here, [job.uuid], timeout_s=None)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("Interrupted. The jobs go on.") from None
     return tell(shell, load_view(here.layout, job.uuid))
@@ -73,17 +72,6 @@ def tell(shell: Shell, batch: JobView) -> int:
     """Show the child jobs of an ended batch, and say on stderr which targets failed and why; returns the exit code."""
     show_jobs(shell, load_children(batch.layout, batch.uuid))
     return exit_code(say_failures(shell, batch))
-
-
-def say_failures(shell: Shell, batch: JobView) -> list[JobState]:
-    """Say which targets of a batch failed and why; returns the states of all of them."""
-    report = report_of(batch, has_values=False)
-    for one in report:
-        if one.error is not None:
-            shell.say(f"{one.target}: failed: {why(one)}")
-            if details := fault_details(one.error):
-                shell.say(f"Details: {details}")
-    return [one.state for one in report]
 
 
 def parse_ids(text: str) -> list[str]:
