@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import threading
 from collections.abc import Callable
@@ -324,6 +325,39 @@ def test_waiting_for_a_job_that_asks_says_so(live: Home) -> None:
     assert az.receive_job(job) == []
     az.answer_job(job, text="x")
     assert job.result(LIMIT_S) == "Hello x."
+
+
+def test_an_event_loop_that_waits_is_told_too(live: Home, tmp_path: Path) -> None:
+    """Before and after the job has asked; once it is answered the same handle can be awaited again."""
+    go = tmp_path / "go"
+
+    def ask(go: str) -> str:
+        import pathlib  # noqa: PLC0415 - in the job
+        import time  # noqa: PLC0415 - in the job
+
+        while not pathlib.Path(go).exists():
+            time.sleep(0.01)
+        return input("Go on? ")
+
+    async def main() -> str:
+        job = az.start_job(ask, argument_list=[str(go)])
+        waiting = asyncio.create_task(_await(job))
+        other = asyncio.create_task(_await(az.get_job(job)))
+        await asyncio.sleep(0)
+        go.touch()
+        for told in await asyncio.gather(waiting, other, return_exceptions=True):
+            assert isinstance(told, az.JobBlocked)
+            assert "Go on?" in str(told)
+        with pytest.raises(az.JobBlocked):
+            await job
+        az.answer_job(job, text="yes")
+        return await job
+
+    assert asyncio.run(asyncio.wait_for(main(), LIMIT_S)) == "yes"
+
+
+async def _await(job: az.Job[Any]) -> Any:
+    return await job
 
 
 def test_whoever_waits_already_is_told_at_once(live: Home, tmp_path: Path) -> None:

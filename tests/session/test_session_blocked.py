@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,29 @@ def test_a_process_waits_on_when_the_daemon_is_killed(
     job, go = holding
     go.touch()
     blocked(job)
+    application.home.kill("_main.daemon")
+    application.sign_in()
+    assert job.result(LIMIT_S) > 100
+
+
+@pytest.mark.slow
+def test_a_process_that_has_waited_long_asks_the_next_daemon_too(application: Application, tmp_path: Path) -> None:
+    """For longer than anybody tries to reach a daemon: that time begins when the one that held the request has gone."""
+    go, patience_s = tmp_path / "go", 1.0
+
+    def hold_impatiently(path: str, patience_s: float) -> int:
+        from azjobs.session import client  # noqa: PLC0415 - in the job
+
+        client.PATIENCE_S = patience_s
+        return hold(path)
+
+    job = az.start_job(hold_impatiently, argument_list=[str(go), patience_s])
+    wait_until(lambda: job.view.row.work.pid, what="the process is known")
+    application.expire()
+    go.touch()
+    blocked(job)
+    over_at = time.monotonic() + 1.5 * patience_s
+    wait_until(lambda: time.monotonic() > over_at, what="its patience would be over")
     application.home.kill("_main.daemon")
     application.sign_in()
     assert job.result(LIMIT_S) > 100

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from concurrent.futures._base import InvalidStateError  # not exported by its own package
 from datetime import datetime
@@ -38,6 +38,8 @@ T = TypeVar("T")
 
 class Job(Future[T]):
     """A handle to one job, of this session or another; equal handles mean the same job."""
+
+    _on_blocked: tuple[Callable[[Future[T]], None], ...] = ()  # only who awaits wants to know; a handle is small
 
     def __init__(self, uuid: str, here: Local | None = None) -> None:
         self._uuid = uuid
@@ -230,7 +232,7 @@ class Job(Future[T]):
                     yield open_value(view, entry.record.content)
 
     def __await__(self) -> Generator[Any, None, T]:
-        """Wait in an event loop; to cancel that leaves the job as it is."""
+        """Wait in an event loop; to cancel that leaves the job as it is. Raises as `result`."""
         return self._awaited().__await__()
 
     # As a future
@@ -251,6 +253,11 @@ class Job(Future[T]):
         self._is_over = True
         with contextlib.suppress(InvalidStateError):  # told twice
             super().set_result(None)  # type: ignore[arg-type]  # the value is read when it is asked for
+
+    def blocked(self) -> None:
+        """Be told that the job waits for an answer; called by the listener."""
+        for tell in self._on_blocked:
+            tell(self)
 
     def _follow(self) -> None:
         listener = self._here.listener
@@ -290,20 +297,23 @@ class Job(Future[T]):
     async def _awaited(self) -> T:
         import asyncio  # noqa: PLC0415 - whoever awaits has it already
 
-        loop = asyncio.get_running_loop()
-        over = loop.create_future()
-
-        def end() -> None:
-            if not over.done():
-                over.set_result(None)
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
 
         def tell(_: Future[T]) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(end)
+                loop.call_soon_threadsafe(woken.set)
 
+        self._on_blocked = (*self._on_blocked, tell)
         self.add_done_callback(tell)
-        await over
-        return self._value(self.view)
+        try:
+            while (view := self.view).state not in FINISHED:
+                if view.plea:
+                    raise JobBlocked(view.plea)
+                await woken.wait()
+                woken.clear()
+        finally:
+            self._on_blocked = tuple(one for one in self._on_blocked if one is not tell)
+        return self._value(view)
 
     # As a value
 

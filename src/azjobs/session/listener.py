@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from azjobs.core.errors import AzJobsError
-from azjobs.core.states import is_finished
+from azjobs.core.states import Blocked, is_finished
 from azjobs.core.wire import Changed, Follow
 from azjobs.session.client import Client
 from azjobs.session.connection import Connection, ConnectionLost
@@ -34,6 +34,10 @@ class Waiting(Protocol):
 
     def ended(self) -> None:
         """The job has ended, or is gone."""
+        ...
+
+    def blocked(self) -> None:
+        """The job waits for an answer."""
         ...
 
 
@@ -126,6 +130,11 @@ class Listener:
 
     def _tell(self, changed: Changed) -> bool:
         """Pass on the end of a job; True when nobody waits any more, and the thread is to end."""
+        if isinstance(changed.state, Blocked):
+            with self._lock:
+                waiting = list(self._waiting.get(changed.uuid, ()))
+            for waiter in waiting:
+                waiter.blocked()
         if not (changed.is_removed or is_finished(changed.state)):
             return False
         with self._lock:
