@@ -11,6 +11,7 @@ import pytest
 import azjobs as az
 from azjobs.core.job import Call, Ended, Intended, PlanWork
 from azjobs.core.wire import Ok, Stop
+from azjobs.session import job_stopping
 from azjobs.session.local import local
 from terminal import Home, wait_until
 
@@ -229,3 +230,43 @@ def test_of_several_jobs_all_are_resumed_or_none(deployment: az.Job[Any]) -> Non
     assert [job.state for job in az.resume_job([deployment])] == ["Running"]
     with pytest.raises(az.JobNotStopped, match="is not stopped: it is Running"):
         az.resume_job(deployment)
+
+
+def begin_batch(home: Home) -> az.Job[Any]:
+    """A batch of two removals, each watched."""
+    for name in ("a", "b"):
+        az.new_az_resource_group(name, location="eastus")
+    job = az.remove_az_resource_group(["a", "b"], as_job=True)
+    home.cloud.wait_for_requests(path_regex="/operationresults/", count=2)
+    return job
+
+
+def test_a_stopped_batch_is_resumed_with_its_children(cloud_home: Home) -> None:
+    """It counts them again, and is Completed once they are; one child can be resumed alone."""
+    job = begin_batch(cloud_home)
+    az.stop_job(job)
+    assert (job.state, [one.state for one in job.report]) == ("Stopped", ["Stopped", "Stopped"])
+    first = job.report[0].id
+    assert first is not None
+    assert az.resume_job(first).state == "Running"
+    assert (job.state, [one.state for one in job.report]) == ("Running", ["Running", "Stopped"])
+    az.stop_job(job)
+    resumed = az.resume_job(job)
+    assert (resumed.state, [one.state for one in job.report]) == ("Running", ["Running", "Running"])
+    cloud_home.kill("_main.daemon")
+    cloud_home.cloud.finish()
+    assert [one.action for one in resumed.result(LIMIT_S)] == ["delete", "delete"]
+    with pytest.raises(az.JobNotStopped, match="has nothing left to watch"):
+        az.resume_job(job)
+
+
+def test_a_cancel_of_a_batch_is_answered_for_each_target(cloud_home: Home) -> None:
+    """The removal of a group cannot be cancelled: that is said of each, and both are watched no more."""
+    job = begin_batch(cloud_home)
+    said = job_stopping.stop_views(local(), [job.view], cancel=True)
+    told = "Stopped watching: Azure offers no way to cancel this operation, and it goes on there"
+    assert said == [f"{name}: {told} ({name}, deleting)." for name in ("a", "b")]
+    assert (job.state, [one.remote_state for one in az.get_job(job, include_child_job=True)[1:]]) == (
+        "Stopped",
+        ["Running", "Running"],
+    )

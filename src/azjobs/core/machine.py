@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from azjobs.core import calls, progress, stopping
 from azjobs.core.arm import Request
-from azjobs.core.batches import step_batch
+from azjobs.core.batches import resume_batch, step_batch
 from azjobs.core.errors import Fault, Sent, over_time
 from azjobs.core.events import (
     Begun,
@@ -63,7 +63,7 @@ def step(job: Job, event: Event) -> Outcome:
     a stop. But one that was stopped may be told to go on.
     """
     if isinstance(event, Resumed):
-        return _resume(job, event.at)
+        return resume_batch(job, event.at) if isinstance(job.work, BatchWork) else _resume(job, event.at)
     if is_finished(job.state):
         return job, []
     match job.work:

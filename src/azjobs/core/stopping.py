@@ -152,10 +152,10 @@ def refusal_to_resume(job: Job) -> str:
     label = f"Job {job.id}" if job.id is not None else f"Job {job.uuid}"
     if not is_finished(job.state):
         return f"{label} is not stopped: it is {job.state_name.value}."
-    if not isinstance(job.state, Stopped):
-        return f"{label} is not stopped: it has ended as {job.state_name.value}."
     if isinstance(job.work, BatchWork):
         return ""  # its children tell
+    if not isinstance(job.state, Stopped):
+        return f"{label} is not stopped: it has ended as {job.state_name.value}."
     if not isinstance(job.work, PlanWork):
         return f"{label} was a process, which was ended: start it anew. Only an operation in Azure goes on unwatched."
     if not is_resumable(job):

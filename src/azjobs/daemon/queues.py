@@ -105,9 +105,13 @@ class Queues:
         pausing = {uuid for uuid, followed in self._waits.values() if uuid in queue.running and followed & own}
         return len(queue.running) - len(pausing) < queue.limit
 
-    def _moved(self, _before: Job, after: Job) -> None:
-        """A job has ended: the next one has its turn."""
-        if after.queue is None or not is_finished(after.state):
+    def _moved(self, before: Job, after: Job) -> None:
+        """A job has ended: the next one has its turn. One that is resumed had its own, and takes it up again."""
+        if after.queue is None:
+            return
+        if is_finished(before.state):
+            self._queues.setdefault(after.queue.name, _Queue()).running.add(after.uuid)
+        if not is_finished(after.state):
             return
         queue = self._queues.get(after.queue.name)
         if queue is None:

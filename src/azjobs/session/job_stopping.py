@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from azjobs.core.errors import JobBlocked, JobNotStopped
+from azjobs.core.job import BatchWork, PlanWork
 from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, JobState
 from azjobs.session.job_list import is_one, wait_until_over
 from azjobs.session.local import Local, local
-from azjobs.session.looking import load_views
+from azjobs.session.looking import load_children, load_views
 from azjobs.session.selecting import Selectors, select_to_act
 from azjobs.session.views import JobView
 
@@ -102,7 +103,7 @@ def resume_views(here: Local, views: Sequence[JobView]) -> None:
     try:
         here.client.ask(Resume(0, uuids), Ok)
     except JobNotStopped:  # asked twice, over a daemon's replacement, or by two at once
-        if any(view.state is JobState.STOPPED for view in load_views(here.layout, uuids=uuids)):
+        if any(view.state in FINISHED for view in load_views(here.layout, uuids=uuids)):
             raise
 
 
@@ -110,20 +111,36 @@ def _await_cancels(here: Local, uuids: Sequence[str]) -> list[str]:
     """Wait until each job has ended, asks, or has Azure's refusal; return what is to be said of each."""
     from azjobs.session.following import Following
 
-    with Following(here.client, uuids) as changes:
+    children = [child.uuid for uuid in uuids for child in load_children(here.layout, uuid)]
+    with Following(here.client, [*uuids, *children]) as changes:
         while True:
             views = load_views(here.layout, uuids=uuids)
-            if not any(_is_being_cancelled(view) for view in views):
-                return [sentence for view in views if (sentence := _outcome(view))]
+            outcomes = [
+                _of_batch(here, view) if isinstance(view.row.work, BatchWork) else _of_one(view) for view in views
+            ]
+            if None not in outcomes:
+                return [sentence for outcome in outcomes for sentence in outcome or ()]
             changes.next()
 
 
-def _is_being_cancelled(view: JobView) -> bool:
-    return view.state not in FINISHED and view.question is None and not _refusals(view)
+def _of_batch(here: Local, view: JobView) -> list[str] | None:
+    """What is to be said of each target of a batch; None as long as that is not known of all."""
+    children = load_children(here.layout, view.uuid)
+    outcomes = [(child.row.target, _of_one(child)) for child in children]
+    is_over = view.state in FINISHED or any(child.state not in FINISHED for child in children)
+    if not is_over or any(outcome is None for _, outcome in outcomes):
+        return None
+    return [f"{target}: {sentence}" for target, outcome in outcomes for sentence in outcome or ()]
+
+
+def _of_one(view: JobView) -> list[str] | None:
+    """What is to be said of a job; None as long as Azure may yet cancel it."""
+    if view.state not in FINISHED and view.question is None and not _refusals(view):
+        return None
+    return [sentence] if (sentence := _outcome(view)) else []
 
 
 def _refusals(view: JobView) -> list[str]:
-    from azjobs.core.job import PlanWork
     from azjobs.core.stopping import refusals
 
     return refusals(view.row.work) if isinstance(view.row.work, PlanWork) else []
