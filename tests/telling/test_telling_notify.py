@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import azjobs as az
+from azjobs.core.job import PlanWork, Watching
 from azjobs.daemon import notices
 from terminal import Home, Shell, wait_until
 
@@ -53,6 +54,11 @@ def notes(tmp_path: Path) -> list[dict[str, Any]]:
     """What was noted so far."""
     file = tmp_path / "notes"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def is_watched(job: az.Job[Any]) -> bool:
+    work = job.view.row.work
+    return isinstance(work, PlanWork) and any(isinstance(call.phase, Watching) for call in work.calls.values())
 
 
 def is_given(job: az.Job[Any]) -> bool:
@@ -203,3 +209,27 @@ def test_a_batch_has_one_notice_for_all_of_its_targets(
     (told,) = notes(tmp_path)
     assert (told["environ"]["AZJOBS_JOB_TYPE"], told["environ"]["AZJOBS_JOB_UUID"]) == ("BatchJob", batch.uuid)
     assert [child.state for child in batch.child_jobs] == [az.JobState.COMPLETED] * 2
+
+
+def test_a_job_that_is_resumed_is_told_of_again_by_its_notice_and_to_those_who_watch(
+    signed_in: Shell, home: Home, tmp_path: Path, note: Callable[..., list[str]]
+) -> None:
+    """At its stop, and at its end after that."""
+    home.cloud.time("held")
+    az.new_az_resource_group(name="web", location="eastus")
+    with az.watch_jobs(changes_only=True) as events:
+        job = az.remove_az_resource_group(name="web", as_job=True, notify_command=note())
+        wait_until(lambda: is_watched(job), what="Azure is at work")
+        az.stop_job(job)
+        wait_until(lambda: is_given(job), what="the notice of the stop is recorded")
+        az.resume_job(job)
+        assert not is_given(job)
+        home.cloud.finish()
+        wait_until(lambda: is_given(job), what="the notice of the end is recorded")
+        told = [next(events)]
+        while told[-1].state is not az.JobState.COMPLETED:
+            told.append(next(events))
+    assert [event.state for event in told if event.is_end] == [az.JobState.STOPPED, az.JobState.COMPLETED]
+    stopped = next(n for n, event in enumerate(told) if event.state is az.JobState.STOPPED)
+    assert told[stopped + 1].state is az.JobState.RUNNING
+    assert [one["environ"]["AZJOBS_JOB_STATE"] for one in notes(tmp_path)] == ["Stopped", "Completed"]

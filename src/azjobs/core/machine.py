@@ -282,13 +282,15 @@ def _stop(job: Job, work: PlanWork, event: StopAsked) -> Outcome:
 
 
 def _resume(job: Job, at: float) -> Outcome:
-    """Take a stopped job up again from its calls, as after the death of a daemon."""
+    """Take a stopped job up again from its calls, as after the death of a daemon; of its next end is told anew."""
+    notice = replace(job.notice, is_given=False) if job.notice is not None else None
+    resumed = replace(job, state=Running(_started(job, at)), status_message="", notice=notice)
     if isinstance(job.work, BatchWork) and is_finished(job.state):  # its children go on, and tell it the rest
-        return replace(job, state=Running(_started(job, at)), status_message=""), []
+        return resumed, []
     if not stopping.is_resumable(job):
         return job, []
     assert isinstance(job.work, PlanWork)
-    return _recover(replace(job, state=Running(_started(job, at)), status_message=""), job.work, at)
+    return _recover(resumed, job.work, at)
 
 
 def _time_out(job: Job, work: PlanWork, event: TimedOut) -> Outcome:

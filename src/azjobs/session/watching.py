@@ -159,9 +159,13 @@ class JobEvents:
                 connection.close()
                 return
             self._connection = connection
-        present = connection.arrived()
-        if self._named is None:
-            present += self._missed({changed.uuid for changed in present})
+        try:
+            present = connection.arrived()
+            if self._named is None:
+                present = self._completed(connection, present)
+        except ConnectionLost:
+            self._lose()
+            return
         present.sort(key=lambda changed: changed.id or 0)
         for changed in present:
             self._take(changed)
@@ -219,23 +223,26 @@ class JobEvents:
             connection.close()
         self._following.drop()
 
-    def _missed(self, told: set[str]) -> list[Changed]:
-        """Return what a new connection does not tell of all jobs: those that have ended, or are gone.
+    def _completed(self, connection: Connection, present: list[Changed]) -> list[Changed]:
+        """Add what a new connection does not tell of all jobs: those that have ended, or are gone.
 
-        It tells of all that are unfinished, and from then on of every change, so
-        what the store has of those is not looked at: it may be older.
+        It tells of all that are unfinished, and from then on of every change. What
+        the store has of a job that was told of is not looked at: it is older, or
+        will be told in a moment.
         """
         rows = read_jobs(self._here.layout.store_file, parent="")
-        ended = [changed_of(row) for row in rows if is_finished(row.state)]
+        present = present + connection.arrived()
+        told = {changed.uuid for changed in present}
+        ended = [changed_of(row) for row in rows if is_finished(row.state) and row.uuid not in told]
         gone = self._told.keys() - told - {row.uuid for row in rows}
-        return ended + [_removed(self._told[uuid]) for uuid in gone]
+        return present + ended + [_removed(self._told[uuid]) for uuid in gone]
 
     def _take(self, changed: Changed) -> None:
         """Make an event of what was told, if it is news."""
         last = self._told.get(changed.uuid)
         if self._named is not None and changed.uuid not in self._unfinished:
             return
-        if changed == last or (last is not None and is_finished(last.state) and not changed.is_removed):
+        if changed == last:
             return
         is_known = last is not None or not changed.is_removed or self._named is not None
         if changed.is_removed:
