@@ -327,6 +327,24 @@ def test_waiting_for_a_job_that_asks_says_so(live: Home) -> None:
     assert job.result(LIMIT_S) == "Hello x."
 
 
+def test_whoever_watches_is_told_what_is_asked_and_what_to_type(live: Home) -> None:
+    """The event that it is Blocked names the very job; the next one that it runs on."""
+    job = az.start_job(greet)
+    asked(job, "Your name? ")
+    seen = []
+    with az.watch_jobs(job) as events:
+        for event in events:
+            seen.append((event.state, event.status_message))
+            if event.state is az.JobState.BLOCKED:
+                az.answer_job(job, text="x")
+    told = f'"Your name?" Type: azjobs job answer {job.id} --text …'
+    assert seen[0] == (az.JobState.BLOCKED, told)
+    assert [state for state, _ in seen[1:]] in (
+        [az.JobState.RUNNING, az.JobState.COMPLETED],
+        [az.JobState.COMPLETED],
+    )
+
+
 def test_an_event_loop_that_waits_is_told_too(live: Home, tmp_path: Path) -> None:
     """Before and after the job has asked; once it is answered the same handle can be awaited again."""
     go = tmp_path / "go"

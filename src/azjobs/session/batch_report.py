@@ -79,7 +79,7 @@ def _target_report(child: JobView, *, has_value: bool, is_shaped: bool) -> Targe
     elif state is JobState.FAILED and error is None:
         error = failure_of(child).fault
     row = child.row
-    return TargetReport(row.target, child.id, child.uuid, state, value, error, row.status_message, _arguments(child))
+    return TargetReport(row.target, child.id, child.uuid, state, value, error, child.status, _arguments(child))
 
 
 def _arguments(child: JobView) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from azjobs.core.context import Account
 from azjobs.core.errors import Fault
 from azjobs.core.job import Job
 from azjobs.core.plan import PlannedWrite
+from azjobs.core.questions import status_of
 from azjobs.core.secret import SecureString
 from azjobs.core.states import State
 from azjobs.core.wire.messages import PROTOCOL
@@ -142,7 +143,7 @@ def changed_of(job: Job, *, is_removed: bool = False) -> Changed:
         job.uuid,
         job.id,
         job.state,
-        job.status_message,
+        status_of(job),
         job.percent,
         job.remote_state,
         is_removed=is_removed,
