@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import platform
 import pty
 import re
 import select
@@ -26,6 +27,17 @@ from azjobs.simulator.control import ControlClient
 from azjobs.simulator.launch import ensure_simulator
 
 DEADLINE_S = 30.0
+#: By machine: numbers of the system calls that wait without a limit, with the argument that says so and its value.
+ENDLESS = {
+    "x86_64": {
+        "7": (2, 0xFFFFFFFF),
+        "45": None,
+        "202": (3, 0),
+        "270": (4, 0),
+        "23": (4, 0),
+    },  # poll, recvfrom, futex, selects
+    "aarch64": {"73": (2, 0), "207": None, "98": (3, 0), "72": (4, 0)},  # ppoll, recvfrom, futex, select
+}
 
 
 class Ended(NamedTuple):
@@ -315,6 +327,19 @@ def wait_until(
         assert time.monotonic() < deadline_at, f"never became true: {what or condition}"
         time.sleep(pause_s)
     return value
+
+
+def sleeps_without_limit(pid: int) -> bool:
+    """Whether every thread of a process waits for something to happen, for however long."""
+    endless = ENDLESS[platform.machine()]
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        number, *arguments = (thread / "syscall").read_text().split()
+        if number not in endless:
+            return False
+        wanted = endless[number]
+        if wanted is not None and int(arguments[wanted[0]], 16) & 0xFFFFFFFF != wanted[1]:
+            return False
+    return True
 
 
 def matches(pattern: str, text: str) -> bool:

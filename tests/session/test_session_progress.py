@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import azjobs as az
-from terminal import Home, Shell, Terminal, visible
+from terminal import Home, Shell, Terminal, sleeps_without_limit, visible, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +117,20 @@ def test_interrupting_a_wait_leaves_nothing_of_the_progress(terminal: Terminal, 
     terminal.wait_for("Interrupted. The jobs go on.")
     terminal.wait_for("ready> ")
     assert "disk: first" not in visible(terminal.screen.seen)
+
+
+def test_a_wait_in_the_background_draws_nothing(home: Home, terminal: Terminal, gate: Gate) -> None:
+    """The terminal is somebody else's then; the table at the end is all that comes."""
+    az.start_job(copying, argument_list=[gate], name="migration")
+    terminal.type("azjobs job wait 1 &\n")
+    waiter = wait_until(lambda: next((pid for pid, line in home.pids().items() if "job wait 1" in line), 0))
+    wait_until(lambda: sleeps_without_limit(waiter), what="it waits")
+    gate.open()
+    wait_until(lambda: len(az.receive_job(1, keep=True).progress) == 4, what="the second activity is told")
+    wait_until(lambda: sleeps_without_limit(waiter), what="it waits again")
+    gate.open()
+    terminal.wait_for("Completed")
+    assert "all disks" not in terminal.screen.seen
 
 
 def test_a_job_at_azure_shows_what_the_service_does(home: Home, shell: Shell, terminal: Terminal) -> None:

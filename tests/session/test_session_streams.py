@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -19,16 +18,11 @@ import pytest
 import azjobs as az
 from azjobs.process.cursor import load_position
 from azjobs.session.local import local
-from terminal import Home, Shell, wait_until
+from terminal import Home, Shell, sleeps_without_limit, wait_until
 
 PIPE_BYTES = 64 * 1024  # pipe(7)
 BATCH_BYTES = 256 * 1024
 LINE_BYTES = 100
-#: By machine: numbers of the system calls that wait without a limit, with the argument that says so and its value.
-ENDLESS = {
-    "x86_64": {"7": (2, 0xFFFFFFFF), "45": None, "202": (3, 0)},  # poll, recvfrom, futex
-    "aarch64": {"73": (2, 0), "207": None, "98": (3, 0)},  # ppoll, recvfrom, futex
-}
 
 
 @pytest.fixture(autouse=True)
@@ -58,19 +52,6 @@ def out_of(process: subprocess.Popen[bytes]) -> IO[bytes]:
     """Its standard output."""
     assert process.stdout is not None
     return process.stdout
-
-
-def sleeps_without_limit(pid: int) -> bool:
-    """Whether every thread of a process waits for something to happen, for however long."""
-    endless = ENDLESS[platform.machine()]
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        number, *arguments = (thread / "syscall").read_text().split()
-        if number not in endless:
-            return False
-        wanted = endless[number]
-        if wanted is not None and int(arguments[wanted[0]], 16) & 0xFFFFFFFF != wanted[1]:
-            return False
-    return True
 
 
 def warm_parent(home: Home) -> int:

@@ -74,8 +74,16 @@ class LiveProgress:
         if hidden > 0:
             lines = [*lines[: size.lines - 2], f"… and {hidden + 1} more"]
         lines = [shorten(line, size.columns - 1) for line in lines]
-        if lines != self._shown:
+        if lines != self._shown and self._is_in_front:
             self._draw(lines)
+
+    @property
+    def _is_in_front(self) -> bool:
+        """Whether the terminal is this process's just now; `&` and Ctrl-Z give it to others."""
+        try:
+            return os.tcgetpgrp(self._stream.fileno()) == os.getpgrp()
+        except OSError:  # it has gone
+            return False
 
     def hide(self) -> None:
         """Show nothing until `show`."""
@@ -105,10 +113,11 @@ def _show(live: LiveProgress, views: Sequence[JobView], stop_fd: int) -> None:
     jobs = {view.journal: (view.uuid, view.name) for view in views}
     for uuid, name in jobs.values():
         live.expect(uuid, name)
-    for told in follow_progress(list(jobs), stop_fd):
-        for journal, record in told:
-            _take_in(live, *jobs[journal], record)
-        live.show()
+    with contextlib.suppress(OSError):  # nothing more can be watched: to see progress is not what is waited for
+        for told in follow_progress(list(jobs), stop_fd):
+            for journal, record in told:
+                _take_in(live, *jobs[journal], record)
+            live.show()
     live.hide()
 
 
