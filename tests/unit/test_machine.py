@@ -440,6 +440,12 @@ def test_recovered_failing_job_sends_nothing(set_plan: SetPlan):
             id="azure-is-at-work",
         ),
         pytest.param(
+            {"a": call(PUT, Fetching(URL)), "b": call(OTHER, Intended(0))},
+            "Succeeded",
+            "Stopped watching. The operation has succeeded in Azure (x, creating).",
+            id="only-results-are-missing",
+        ),
+        pytest.param(
             {"a": call(PUT, Looking(1))},
             "Unknown",
             "Stopped watching. It is not known whether the operation goes on in Azure (x, creating).",

@@ -23,6 +23,11 @@ def is_accepted(work: PlanWork) -> bool:
     return any(isinstance(call.phase, Watching | Fetching) for call in _unfinished_writes(work))
 
 
+def has_succeeded(work: PlanWork) -> bool:
+    """Whether all that Azure was asked to do has succeeded, and only its results are still being read."""
+    return all(isinstance(call.phase, Fetching) for call in _unfinished_writes(work) if is_attempted(call))
+
+
 def describe(work: PlanWork) -> str:
     """One line on what is going on: "creating virtualNetworks/MyVm, networkSecurityGroups/MyVm"."""
     groups: dict[str, list[str]] = {}

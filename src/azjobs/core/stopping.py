@@ -29,7 +29,9 @@ def detached(job: Job, work: PlanWork, at: float, *, recalled: Iterable[str] = (
     verbs = progress.under_way(work)
     what = ", ".join(part for part in (job.target, *verbs) if part)
     is_known = progress.is_accepted(work)
-    if not verbs:
+    if verbs and progress.has_succeeded(work):
+        remote_state, message = "Succeeded", f"Stopped watching. The operation has succeeded in Azure ({what})."
+    elif not verbs:
         remote_state = ""
         message = "Stopped watching: there was nothing to cancel in Azure." if is_to_cancel else "Stopped watching."
     elif is_to_cancel:
