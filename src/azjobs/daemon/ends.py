@@ -22,10 +22,13 @@ def end_of(journal: Path, at: float, exit_code: int | None = None) -> ProcessEnd
 
     `exit_code` is as of `os.waitstatus_to_exitcode`, or None when nobody saw it.
     """
-    end = load_end(journal)
+    try:
+        end, begin = load_end(journal), load_begin(journal)
+    except OSError as error:
+        text = f"How it ended is not known: {journal} cannot be read ({error.strerror})."
+        return ProcessEnded(at, "failed", Fault("JournalUnreadable", text))
     if end is not None:
         return _by_record(end, at)
-    begin = load_begin(journal)
     if begin is not None and begin.boot_id != boot_id():
         return ProcessEnded(at, "failed", INTERRUPTED)
     return ProcessEnded(at, "failed", _by_exit_code(begin, exit_code))

@@ -8,6 +8,7 @@ has the first word on how it ended.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import os
@@ -22,6 +23,7 @@ from msgspec.structs import replace
 from azjobs.core.errors import Fault
 from azjobs.core.events import ProcessEnded, ProcessStarted, SecretMissing
 from azjobs.core.job import Job, ProcessKind, ProcessWork
+from azjobs.core.journal import Begin
 from azjobs.core.layout import Layout
 from azjobs.core.questions import ENVIRONMENT
 from azjobs.core.secret import SecureString
@@ -103,7 +105,7 @@ class ProcessRunner:
         """Watch a living process that an earlier daemon's warm parent had started."""
         work, journal = job.work, self._layout.journal_file(job.uuid)
         assert isinstance(work, ProcessWork)
-        begin = load_begin(journal)
+        begin = _begin_of(journal)
         if begin is not None and not work.pid:  # it started, but the daemon died before it could record that
             event = ProcessStarted(self._runner.now(), begin.pid, begin.start_time, begin.boot_id)
             job = self._runner.apply(job.uuid, event) or job
@@ -120,7 +122,7 @@ class ProcessRunner:
 
     async def settle(self, job: Job) -> None:
         """Record the end of a process that ended while no daemon ran."""
-        begin = load_begin(self._layout.journal_file(job.uuid))
+        begin = _begin_of(self._layout.journal_file(job.uuid))
         await self._finish(job.uuid, begin.pid if begin is not None else 0)
 
     async def _start(self, job: Job) -> None:
@@ -128,6 +130,10 @@ class ProcessRunner:
             start = await self._start_message(job)
         except SecretsMissing as error:
             self._runner.apply(job.uuid, SecretMissing(self._runner.now(), error.names))
+            return
+        except msgspec.MsgspecError as error:
+            fault = Fault("CannotStart", f"How the job's process is started cannot be understood: {error}")
+            self._runner.apply(job.uuid, ProcessEnded(self._runner.now(), "failed", fault))
             return
         current = self._runner.find(job.uuid)
         if current is None or isinstance(current.state, Stopping):
@@ -209,7 +215,7 @@ class ProcessRunner:
     async def _stop(self, job: Job) -> None:
         work = job.work
         assert isinstance(work, ProcessWork)
-        begin = load_begin(self._layout.journal_file(job.uuid))
+        begin = _begin_of(self._layout.journal_file(job.uuid))
         if begin is None and not work.pid:
             return  # it is being started: `_start` looks at the state when it is there
         pid, start_time = (begin.pid, begin.start_time) if begin is not None else (work.pid, work.start_time)
@@ -232,9 +238,11 @@ class ProcessRunner:
     async def _await_lock(self, uuid: str, pid: int) -> None:
         """The process is gone, or nearly: its journal's lock is the evidence."""
         for _ in range(LOCK_TRIES):
-            if not is_alive(self._layout.journal_file(uuid)):
-                break
-            await asyncio.sleep(LOCK_RETRY_S)
+            with contextlib.suppress(OSError):  # as if nobody had it: the process is gone
+                if is_alive(self._layout.journal_file(uuid)):
+                    await asyncio.sleep(LOCK_RETRY_S)
+                    continue
+            break
         await self._finish(uuid, pid)
 
     async def _finish(self, uuid: str, pid: int) -> None:
@@ -250,7 +258,7 @@ class ProcessRunner:
         job = self._runner.find(uuid)
         is_stopped = job is not None and isinstance(job.state, Stopping)
         # One that was killed could end nothing of what it had started; one that was asked to stop need not have.
-        if is_stopped or load_end(journal) is None:
+        if is_stopped or not _has_end(journal):
             await kill_marked(_mark(uuid))
             job = self._runner.find(uuid)
         if job is None:
@@ -272,6 +280,19 @@ def _raw_cap(job: Job) -> int | None:
     """The cap of what a job may write past Python; None without one, and for a command, whose shim counts all."""
     work = job.work
     return work.output_cap_bytes if isinstance(work, ProcessWork) and work.kind is not ProcessKind.COMMAND else None
+
+
+def _begin_of(journal: Path) -> Begin | None:
+    """Its first record; a journal that cannot be read tells nothing."""
+    with contextlib.suppress(OSError):
+        return load_begin(journal)
+    return None
+
+
+def _has_end(journal: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return load_end(journal) is not None
+    return False
 
 
 def _mark(uuid: str) -> bytes:

@@ -6,6 +6,7 @@ under way, and each writes a handful of records in its life.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -16,6 +17,8 @@ from azjobs.core.journal import End, Error, JsonValue, Outcome, Output, Progress
 from azjobs.core.layout import Layout
 from azjobs.core.states import Completed, Failed, is_finished
 from azjobs.process.journal import FULL, load_end
+
+log = logging.getLogger(__name__)
 
 
 class JournalRecords:
@@ -29,8 +32,17 @@ class JournalRecords:
 
         A daemon that was killed after it wrote the end and before that was
         recorded is followed by one that comes to the same end: it is written once.
+        What a journal cannot take for another reason than a full disk is told in
+        the log, and lost: nothing waits for a file that is no file any more.
         """
         journal = self._layout.journal_file(job.uuid)
+        try:
+            return self._write(journal, job, effect)
+        except OSError as error:
+            log.error("%s cannot be written: %s; a record is lost", journal, error.strerror)  # noqa: TRY400 - said whole
+            return True
+
+    def _write(self, journal: Path, job: Job, effect: WriteOutput | WriteError | WriteProgress) -> bool:
         if is_finished(job.state) and load_end(journal) is not None:
             return True
         stamp = Stamp(time.time())

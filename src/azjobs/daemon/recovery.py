@@ -16,6 +16,7 @@ before is needed.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from pathlib import Path
 
@@ -27,7 +28,10 @@ from azjobs.daemon.callers import Callers
 from azjobs.daemon.notices import Notices
 from azjobs.daemon.parts import Parts
 from azjobs.daemon.time_limits import TimeLimits
+from azjobs.process.identity import is_running
 from azjobs.process.journal import is_alive, load_begin, remove_drafts
+
+log = logging.getLogger(__name__)
 
 
 class Recovery:
@@ -60,7 +64,10 @@ class Recovery:
         self._queues.recover(jobs)
         for job in sorted(jobs, key=lambda job: not isinstance(job.work, BatchWork)):
             self._time_limits.recover(job)
-            await self._take_up(job)
+            try:
+                await self._take_up(job)
+            except OSError:  # of its own files: the others go on
+                log.exception("Job %s could not be taken up", job.id or job.uuid)
         self._queues.admit()
         for job in self._store.load_attached():
             if not job.parent:
@@ -100,11 +107,17 @@ class Recovery:
     async def _look_for_process(self, job: Job) -> None:
         """The lock of its journal tells whether the process lives; without a first record there never was one."""
         journal = self._layout.journal_file(job.uuid)
-        if is_alive(journal):
+        try:
+            is_living, has_begun = is_alive(journal), load_begin(journal) is not None
+        except OSError as error:  # its fault is this job's, and no other's
+            log.error("%s cannot be read: %s", journal, error.strerror)  # noqa: TRY400 - said whole
+            assert isinstance(job.work, ProcessWork)
+            is_living, has_begun = is_running(job.work.pid, job.work.start_time), True
+        if is_living:
             self._processes.watch(job)
             if is_process_waiting(job.state):
                 self._held.expect(job.uuid)
-        elif load_begin(journal) is not None:
+        elif has_begun:
             await self._processes.settle(job)
         elif isinstance(job.state, Stopping):
             self._runner.apply(job.uuid, ProcessEnded(self._runner.now(), "stopped"))
