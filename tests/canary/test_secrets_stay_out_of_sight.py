@@ -54,6 +54,11 @@ shown(lambda: az.connect_az_account(service_principal=True, tenant=tenant, envir
     credential=az.Credential(client, secret)))
 shown(lambda: az.start_job(lambda s: s, argument_list=[secret, __import__("threading").Lock()]))
 shown(lambda: az.answer_job(jobs[0], creds))
+asking = az.start_job(lambda: len(__import__("getpass").getpass()))
+shown(lambda: az.wait_job(asking))  # it is Blocked
+shown(lambda: az.answer_job(asking, secrets={"password": creds.password}))
+az.answer_job(asking, creds)
+print(asking.result(timeout=50), "letters were typed in", asking.view.row)
 for value in (context, jobs[0], az.get_az_context()):
     sys.stdout.write(repr(pickle.dumps(value)) + "\\n")
 for value in (creds, secret):
@@ -85,6 +90,7 @@ def told(home: Home, shell: Shell, python: Python) -> Ended:
     )
     assert done.returncode == 0, done
     assert f"['MyVm2', {len(ARGUMENT)}]" in done.stdout
+    assert f"{len(PASSWORD)} letters were typed in" in done.stdout
     return Ended(done.returncode, done.stdout, done.stderr)
 
 

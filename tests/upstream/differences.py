@@ -169,8 +169,8 @@ RECEIVING = (
     Difference(
         "questions",
         "Receiving a Blocked job shows its prompt on the receiver's console, and may hang there.",
-        "Receiving never asks; `azjobs job answer` does.",
-        "Who receives may be a program.",
+        "Receiving to the end asks where there is a terminal or notebook, else says what is asked and what to type.",
+        "Who receives may be a program, and a program must not hang.",
     ),
     Difference(
         "streams",
