@@ -219,6 +219,7 @@ def test_a_job_that_is_resumed_is_told_of_again_by_its_notice_and_to_those_who_w
     az.new_az_resource_group(name="web", location="eastus")
     with az.watch_jobs(changes_only=True) as events:
         job = az.remove_az_resource_group(name="web", as_job=True, notify_command=note())
+        told = [next(events)]
         wait_until(lambda: is_watched(job), what="Azure is at work")
         az.stop_job(job)
         wait_until(lambda: is_given(job), what="the notice of the stop is recorded")
@@ -226,7 +227,6 @@ def test_a_job_that_is_resumed_is_told_of_again_by_its_notice_and_to_those_who_w
         assert not is_given(job)
         home.cloud.finish()
         wait_until(lambda: is_given(job), what="the notice of the end is recorded")
-        told = [next(events)]
         while told[-1].state is not az.JobState.COMPLETED:
             told.append(next(events))
     assert [event.state for event in told if event.is_end] == [az.JobState.STOPPED, az.JobState.COMPLETED]
