@@ -84,25 +84,33 @@ def troubles():
     return local().client.ask(Status(0), DaemonStatus).troubles
 
 jobs = [az.start_job(work, argument_list=[str(go)]) for _ in range(3)]
-until(lambda: states() == ["Running"] * 3)
+journals = [home / "journals" / f"{job.uuid}.journal" for job in jobs]
+until(lambda: all(journal.exists() and journal.stat().st_size for journal in journals))
 filler = home / "filler"
-with open(filler, "wb", buffering=0) as file:
-    for size in (65536, 1):
-        try:
-            while file.write(b"x" * size) == size:
+
+def fill():
+    with open(filler, "ab", buffering=0) as file:
+        for size in (65536, 1):
+            try:
+                while file.write(b"x" * size) == size:
+                    pass
+            except OSError:
                 pass
-        except OSError:
-            pass
-refused = []
-while not refused:
+
+def is_refused():
+    fill()
     try:
         az.start_job(print, argument_list=["x" * 100_000])
     except az.StoreFull as error:
         refused.append(str(error))
+    return refused and troubles()
+
+refused = []
+print(*until(is_refused))
 print(refused[0])
-print(*troubles())
+fill()
 go.touch()
-time.sleep(1.5)  # the jobs end meanwhile, or would: each has more to say than there is room for
+until(lambda: all(journal.stat().st_size % os.sysconf("SC_PAGE_SIZE") == 0 for journal in journals))  # to the last byte
 assert "Completed" not in states()[:3], states()
 filler.unlink()
 print([len(job.result(30)) for job in jobs])
@@ -120,25 +128,62 @@ def has_namespaces() -> bool:
         return False
 
 
+REMOVAL = """
+import os, pathlib, subprocess, sys
+import azjobs as az
+from azjobs.session.looking import is_daemon_alive
+from azjobs.session.local import local
+
+home = pathlib.Path(os.environ["AZJOBS_HOME"])
+for _ in range(4):
+    az.start_job(lambda: "x" * 60_000).result(30)
+if sys.argv[1] == "none":
+    subprocess.run([sys.executable, "-m", "azjobs._main.cli", "daemon", "stop"], check=True, capture_output=True)
+    while is_daemon_alive(local().layout):
+        pass
+with open(home / "filler", "wb", buffering=0) as file:
+    for size in (65536, 1):
+        try:
+            while file.write(b"x" * size) == size:
+                pass
+        except OSError:
+            pass
+print([job.id for job in az.get_job()])
+print(az.prune_jobs(keep=1))
+print(az.start_job(len, argument_list=["four"]).result(30))
+"""
+
+
+def run_on_a_small_disk(tmp_path: Path, code: str, *words: str) -> list[str]:
+    """Run a program whose home is on a file system of 4 MB; returns the lines that it printed."""
+    script = tmp_path / "scenario.py"
+    script.write_text(textwrap.dedent(code))
+    home = tmp_path / "small" / "home"
+    home.parent.mkdir()
+    program = f"{sys.executable} -W error {script} {' '.join(words)}"
+    line = f"mount -t tmpfs -o size=4m none {home.parent} && mkdir -m 700 {home} && exec {program}"
+    environment = {"AZJOBS_HOME": str(home), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [*IN_NAMESPACE, "sh", "-c", line], env=environment, capture_output=True, text=True, timeout=55, check=False
+    )
+    assert done.returncode == 0, done
+    return done.stdout.splitlines()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not has_namespaces(), reason="needs user namespaces")
 def test_jobs_go_on_while_the_disk_of_their_home_is_full(tmp_path: Path) -> None:
-    """On a file system of 3 MB: new jobs are refused in a sentence, those under way end when there is room again."""
-    script = tmp_path / "scenario.py"
-    script.write_text(textwrap.dedent(SCENARIO))
-    home = tmp_path / "small" / "home"
-    home.parent.mkdir()
-    program = f"{sys.executable} -W error {script}"
-    words = f"mount -t tmpfs -o size=3m none {home.parent} && mkdir -m 700 {home} && exec {program}"
-    environment = {"AZJOBS_HOME": str(home), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
-    done = subprocess.run(
-        [*IN_NAMESPACE, "sh", "-c", words], env=environment, capture_output=True, text=True, timeout=55, check=False
-    )
-    assert done.returncode == 0, done
-    refused, trouble, lengths, value = done.stdout.splitlines()
-    assert (
-        refused
-        == f"The disk of {home}/store.db is full: nothing more can be recorded. Free some space; nothing was lost."
-    )
+    """New jobs are refused in a sentence, and those under way end when there is room again."""
+    trouble, refused, lengths, value = run_on_a_small_disk(tmp_path, SCENARIO)
+    why = "is full: nothing more can be recorded. Free some space; nothing was lost."
+    assert refused == f"The disk of {tmp_path}/small/home/store.db {why}"
     assert trouble.startswith("The disk is full: what happened lately is recorded when there is room.")
     assert (lengths, value) == ("[50000, 50000, 50000]", "4")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_namespaces(), reason="needs user namespaces")
+@pytest.mark.parametrize("daemon", ["one", "none"])
+def test_old_jobs_can_be_removed_on_a_full_disk(tmp_path: Path, daemon: str) -> None:
+    """With a daemon or without, jobs can be looked at and removed, and then there is room for new ones."""
+    assert run_on_a_small_disk(tmp_path, REMOVAL, daemon) == ["[1, 2, 3, 4]", "[1, 2, 3]", "4"]

@@ -38,7 +38,10 @@ def test_a_table_has_the_unfinished_jobs_and_those_that_ended_last(long_list: Ho
     done = shell("azjobs job get --output table")
     rows = done.out.splitlines()[1:]
     assert [row.split()[0] for row in rows] == [*map(str, range(1, 101)), "131"]
-    assert done.err == "30 older jobs that ended are not shown. Type: azjobs job get --output json\n"
+    assert (
+        done.err
+        == "30 older jobs that ended are not shown. Type: azjobs job get --newest N, or --output json for all\n"
+    )
     assert shell("azjobs job get --output table --state Completed").err == done.err
     assert shell("azjobs job get --output table --state Failed").err == ""
     for complete in ("'*' --output table", "-q", "--output table --query '[].name'"):

@@ -17,6 +17,7 @@ from azjobs.keeper.folder import hold_daemon_lock
 from azjobs.keeper.handover import Handover, take_handover
 from azjobs.keeper.launch import run_folder
 from azjobs.keeper.successor import start_successor
+from azjobs.store.ballast import make_room
 from azjobs.store.stand_in import load_layout
 
 log = logging.getLogger("azjobs.daemon")
@@ -59,6 +60,7 @@ def main(arguments: list[str]) -> int:
     if handover is None:
         sys.stderr.write("The daemon is started by its keeper. Type: azjobs daemon run\n")
         return 2
+    make_room(load_layout(home).ballast_file)
     try:
         hold_daemon_lock(str(run_folder(home)))  # for life: its descriptor is never closed
         return asyncio.run(serve(home, handover))

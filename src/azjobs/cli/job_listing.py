@@ -84,7 +84,7 @@ def get_job(  # noqa: PLR0913 - the ways to narrow a listing down, all by name
             _tell_details(shell, one)
     if older:
         noun = "job that ended is" if older == 1 else "jobs that ended are"
-        shell.say(f"{older} older {noun} not shown. Type: azjobs job get --output json")
+        shell.say(f"{older} older {noun} not shown. Type: azjobs job get --newest N, or --output json for all")
     if missing:
         raise not_found(missing)
     return 0

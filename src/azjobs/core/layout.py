@@ -70,6 +70,11 @@ class Layout(Generic[P]):
         return self.home / "bell"
 
     @property
+    def ballast_file(self) -> P:
+        """Room that is given up when the disk is full."""
+        return self.home / "ballast"
+
+    @property
     def losses_file(self) -> P:
         """What a damaged store has lost: a sentence a line; there only if something was."""
         return self.home / "losses.txt"

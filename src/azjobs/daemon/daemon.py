@@ -53,6 +53,7 @@ from azjobs.daemon.time_limits import TimeLimits
 from azjobs.daemon.vault import Vault
 from azjobs.keeper.channel import KeeperChannel
 from azjobs.process.journal import remove_files
+from azjobs.store.ballast import Ballast
 from azjobs.store.losses import load_losses
 from azjobs.store.salvage import CHECKED_BYTES, fault_of, mend, suspect_of
 from azjobs.store.sqlite import SqliteStore
@@ -71,9 +72,11 @@ class Daemon:
         self._background = Background()
         layout.journals_folder.mkdir(mode=0o700, exist_ok=True)
         mend(layout)
+        ballast = Ballast(layout.ballast_file)
         self._store = SqliteStore(layout.store_file, layout.bell_file)
+        ballast.hold()
         self.followers = Followers()
-        self.ledger = Ledger(self._store, on_commit=self.followers.tell, on_broken=self._broken)
+        self.ledger = Ledger(self._store, ballast, on_commit=self.followers.tell, on_broken=self._broken)
         self.runner = Runner(self.ledger)
         self.vault = Vault(keeper)
         self.transport = AiohttpTransport()

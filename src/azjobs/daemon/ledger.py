@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 
 from azjobs.core.errors import HomeUnusable
 from azjobs.core.job import Job
+from azjobs.store.ballast import Ballast
 from azjobs.store.protocol import Fenced, JobStore, StoreFull
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,11 @@ class Ledger:
     daemon has taken over, or the disk refuses.
     """
 
-    def __init__(self, store: JobStore, *, on_commit: Listener, on_broken: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, store: JobStore, ballast: Ballast, *, on_commit: Listener, on_broken: Callable[[Exception], None]
+    ) -> None:
         self._store = store
+        self._ballast = ballast
         self._on_commit = on_commit
         self._on_broken = on_broken
         self._dirty: dict[str, Job] = {}
@@ -102,7 +106,7 @@ class Ledger:
         self._is_due = False
         self._store.save(self._dirty.values())
         try:
-            self._store.commit()
+            self._commit_by_ballast()
         except StoreFull as error:
             if not self._is_full:  # else that was said, and it is being tried again
                 log.error("%s", error)  # noqa: TRY400 - no news in a traceback
@@ -121,6 +125,16 @@ class Ledger:
             self._on_commit(job)
         for callback in callbacks:
             callback()
+
+    def _commit_by_ballast(self) -> None:
+        """Commit; on a full disk in the room of the ballast, which is taken again when there is some."""
+        try:
+            self._store.commit()
+        except StoreFull:
+            if not self._ballast.give_up():
+                raise
+            self._store.commit()
+        self._ballast.hold()
 
     def _commit_again(self) -> None:
         self._commit_quietly()

@@ -28,7 +28,7 @@ from azjobs.store.whole_file import WholeFile
 
 log = logging.getLogger(__name__)
 
-BATCH = 500  # guess: jobs a transaction; their files are removed in about 10 ms, others wait no longer than that
+BATCH = 100  # jobs a transaction: their removal fits into the ballast of a full disk, and takes a few milliseconds
 QUIET_S = 1.0  # guess: many jobs end together, and the policy is applied once for all of them
 SOONEST_S, LATEST_S = 60.0, 86_400.0  # guesses: of the timer; a clock that was set is noticed within a day
 

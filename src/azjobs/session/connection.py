@@ -36,6 +36,7 @@ from azjobs.core.wire import (
 )
 from azjobs.keeper.errors import FolderUnusable, KeeperError, LocksUnsupported, SocketPathTooLong
 from azjobs.keeper.launch import connect, load_failure, run_folder
+from azjobs.store.ballast import make_room
 
 READ_BYTES = 256 * 1024
 GREETING_S = 15.0  # guess: a daemon serves again 0.4 s after a kill; a loaded machine is slower
@@ -223,6 +224,7 @@ def reach(layout: Layout[Path]) -> socket.socket:
     Raises:
         DaemonUnavailable, HomeUnusable: with one sentence.
     """
+    make_room(layout.ballast_file)
     try:
         return connect(run_folder(layout.home), layout.home)
     except (FolderUnusable, LocksUnsupported, SocketPathTooLong) as error:

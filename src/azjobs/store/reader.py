@@ -239,16 +239,17 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection | None]:
 
 @contextlib.contextmanager
 def _reading(file: Path) -> Iterator[sqlite3.Connection]:
-    """Open the store, also in a folder that may not be written.
+    """Open the store, also in a folder that may not be written, and on a full disk.
 
-    SQLite needs to make its shared memory beside the file. Where it may not,
+    SQLite needs to make its shared memory beside the file. Where it cannot,
     nobody else writes either: without a log the file alone is everything, with
-    one both are copied to where it may.
+    one both are copied to where it can.
     """
     if os.access(file.parent, os.W_OK):
         with contextlib.closing(open_for_reading(file)) as db:
-            yield db
-        return
+            if _has_memory(db):
+                yield db
+                return
     wal_file = Path(f"{file}-wal")
     if not wal_file.exists() or not wal_file.stat().st_size:
         with contextlib.closing(connect(file, "ro", "&immutable=1")) as db:
@@ -263,3 +264,14 @@ def _reading(file: Path) -> Iterator[sqlite3.Connection]:
         shutil.copyfile(wal_file, f"{copy}-wal")
         with contextlib.closing(connect(copy, "rw")) as db:
             yield db
+
+
+def _has_memory(db: sqlite3.Connection) -> bool:
+    """Whether SQLite has its shared memory, or found room to make it."""
+    try:
+        db.execute(query("schema_version")).fetchone()
+    except sqlite3.OperationalError as error:
+        return error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
+    except sqlite3.DatabaseError:
+        return True  # it has, and whoever reads is told what is wrong
+    return True
