@@ -41,7 +41,7 @@ az.new_az_resource_group(sys.argv[2], location="eastus", as_job=True, job_name="
 """
 CLIENT_WORD = "crash_mix.py"  # by which the hook knows a client
 
-SENT = "client/session.connection:Connection.send/after/2"  # the greeting, then the sign-in
+AT_RECONNECTION = "client/session.client:Client.open/before/2"
 
 
 class Waiting:
@@ -119,8 +119,8 @@ def waiting(site: Site) -> Iterator[Waiting]:
     ],
 )
 def test_jobs_go_on_by_a_sign_in_that_was_kept_and_not_told_of(waiting: Waiting, kill: str) -> None:
-    """Whoever signs in is killed when the daemon has got it, and the daemon once it is kept: nobody asks again."""
-    waiting.here.arm(parse_kills(f"{kill}+{SENT}"))
+    """The daemon is killed once it is kept, and whoever signs in as they turn to the next one: nobody asks again."""
+    waiting.here.arm(parse_kills(f"{kill}+{AT_RECONNECTION}"))
     waiting.replace_daemon()
     wait_until(waiting.are_blocked, what="both jobs wait still")
     assert waiting.sign_in() == -signal.SIGKILL
