@@ -99,9 +99,13 @@ Passed = Callable[[str], None]
 
 
 class _Strike:
-    """Kills this process when it passes an edge for the n-th time, unless that was done already."""
+    """Kills this process when it passes an edge for the n-th time, unless that was done already.
 
-    def __init__(self, marker: str, *, edge: str, side: str, nth: int) -> None:
+    `victim`: a file with the pid of another one to be killed in its place.
+    """
+
+    def __init__(self, marker: str, *, edge: str, side: str, nth: int, victim: str = "") -> None:
+        self._victim = victim
         self._marker, self._side, self._nth, self._edge = marker, side, nth, edge
         self._role = edge.partition("/")[0]
 
@@ -116,7 +120,21 @@ class _Strike:
         except FileExistsError:
             return
         os.write(fd, json.dumps({"role": role(), "pid": os.getpid(), "edge": self._edge, "side": side}).encode())
-        os.kill(os.getpid(), signal.SIGKILL)
+        if not self._victim:
+            os.kill(os.getpid(), signal.SIGKILL)
+        with open(self._victim) as file:  # noqa: PTH123 - as above
+            victim = int(file.read())
+        os.kill(victim, signal.SIGKILL)
+        while _is_there(victim):  # this process stands still until then
+            pass
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123 - as above
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _note(file: str, edge: str, side: str) -> None:

@@ -120,12 +120,15 @@ class Round:
         """The environment of the round's processes."""
         return {**os.environ, "AZJOBS_HOME": str(self.home.folder), "PYTHONPATH": str(self.patch)}
 
-    def arm(self, kills: Iterable[Kill], *, is_census: bool = False) -> None:
-        """Say what is killed; processes that start from now on know of it. The pace of the client comes with it."""
+    def arm(self, kills: Iterable[Kill], *, is_census: bool = False, victim: str = "") -> None:
+        """Say what is killed; processes that start from now on know of it. The pace of the client comes with it.
+
+        `victim`: a file with the pid of whom to kill in place of whoever passes the edge.
+        """
         kills = tuple(kills)
         self.pace = (crash_mix.PATIENT, crash_mix.HASTY)[crc32("+".join(map(str, kills)).encode()) % 2]
         plan = {
-            "kills": [{"edge": kill.edge, "side": kill.side, "nth": kill.nth} for kill in kills],
+            "kills": [{"edge": kill.edge, "side": kill.side, "nth": kill.nth, "victim": victim} for kill in kills],
             "is_census": is_census,
             "edges": [*EDGES, *TAKING_OVER],
             "constants": CONSTANTS,

@@ -18,11 +18,14 @@ from azjobs.core.states import Blocked, JobState, QuestionKind
 from azjobs.keeper.launch import run_folder, running_daemon
 from terminal import wait_until
 
-#: Arguments: tenant, client, secret, where lines go; with no file for lines it signs in only.
+#: Arguments: tenant, client, secret, the file that a job waits for, where the own pid goes; without a file for the job
+#: it signs in only.
 CLIENT = """
-import sys
+import os, sys
 import azjobs as az
-tenant, client, secret, lines = sys.argv[2:]
+tenant, client, secret, lines, victim = sys.argv[2:]
+with open(victim, "w") as file:
+    file.write(str(os.getpid()))
 credential = az.Credential(client, az.SecureString(secret))
 az.connect_az_account(environment="AzureSimulator", service_principal=True, tenant=tenant, credential=credential)
 def ask(path):
@@ -51,7 +54,8 @@ class Waiting:
         self.here = here
         self.go = here.folder / "go"
         self.about = here.home.add_principal(here.name, subscriptions=1)
-        self.run(CLIENT, self.about["tenant"], self.about["client"], self.about["secret"], str(self.go))
+        self.victim = str(here.folder / "victim")
+        self.run(CLIENT, self.about["tenant"], self.about["client"], self.about["secret"], str(self.go), self.victim)
         self._expire()
         self.run(PLAN, f"{here.name}-group")
         self.go.touch()
@@ -67,7 +71,7 @@ class Waiting:
 
     def sign_in(self) -> int:
         """Sign in again, with the secret that is good now."""
-        return self.run(CLIENT, self.about["tenant"], self.about["client"], self.about["secret"], "")
+        return self.run(CLIENT, self.about["tenant"], self.about["client"], self.about["secret"], "", self.victim)
 
     def replace_daemon(self) -> int:
         """Kill the daemon; returns the pid of the next one."""
@@ -136,3 +140,16 @@ def test_a_sign_in_that_is_lost_with_its_daemon_can_be_given_again(waiting: Wait
     assert waiting.sign_in() == 0
     wait_until(waiting.have_completed, what=f"both jobs have completed: {waiting.here.jobs()}")
     assert [killed["role"] for killed in waiting.here.killed()] == ["daemon"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "edge", ["daemon/daemon.vault:Vault.put_sign_in/before/1", "daemon/daemon.vault:Vault.put_sign_in/after/1"]
+)
+def test_a_sign_in_is_kept_whole_once_that_has_begun(waiting: Waiting, edge: str) -> None:
+    """Whoever signs in is killed in the midst of it, the daemon is not: what waits for the sign-in goes on."""
+    waiting.here.arm(parse_kills(edge), victim=waiting.victim)
+    waiting.replace_daemon()
+    wait_until(waiting.are_blocked, what="both jobs wait still")
+    assert waiting.sign_in() == -signal.SIGKILL
+    wait_until(waiting.have_completed, what=f"both jobs have completed: {waiting.here.jobs()}")

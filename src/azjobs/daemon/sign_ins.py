@@ -53,6 +53,8 @@ class SignIns:
         self._derived: dict[tuple[str, SignInKey], HeldSignIn] = {}
         self._refused: set[tuple[str, SignInKey]] = set()  # their cached token is not to be had again
         self._dropped: set[tuple[str, SignInKey]] = set()  # not to be derived again
+        self._changing = asyncio.Lock()
+        self._keeping: set[asyncio.Future[str]] = set()
         self.stand_ins = StandIns(vault)
         self.lacking: Callable[[], Iterable[ContextValue]] = tuple  # the contexts of jobs that wait for a sign-in
         self.on_added: Callable[[str, SignIn], None] = lambda _scope, _sign_in: None
@@ -101,10 +103,18 @@ class SignIns:
             token = await self._fetch(held, sign_in.environment.scope, owner=trial, cache=cache)
         finally:
             self._broker.forget(sign_in.key, trial)
-        return Added(token, await self._keep(held, cache, token))
+        # From here on whole, even if whoever signs in goes away: half of it would leave jobs waiting that could go on.
+        keeping = asyncio.ensure_future(self._keep(held, cache, token))
+        self._keeping.add(keeping)
+        keeping.add_done_callback(self._keeping.discard)
+        return Added(token, await asyncio.shield(keeping))
 
     async def drop(self, scope: str, key: SignInKey) -> None:
         """Forget a sign-in; with the last one of a person, their tokens."""
+        async with self._changing:
+            await self._drop(scope, key)
+
+    async def _drop(self, scope: str, key: SignInKey) -> None:
         self._held.pop((scope, key), None)
         self._derived.pop((scope, key), None)
         self._broker.forget(key, scope)
@@ -186,7 +196,11 @@ class SignIns:
         self._broker.forget(held.sign_in.key, held.scope)
 
     async def _keep(self, held: HeldSignIn, cache: UserCache | None, token: Token) -> str:
-        """Hold a sign-in that has given a token; returns the warning."""
+        """Hold a sign-in that has given a token; returns the warning. Who undoes it has their turn after it."""
+        async with self._changing:
+            return await self._hold(held, cache, token)
+
+    async def _hold(self, held: HeldSignIn, cache: UserCache | None, token: Token) -> str:
         sign_in, scope = held.sign_in, held.scope
         is_saved = scope == USER_SCOPE and sign_in.is_saved
         await self._vault.put_sign_in(held)
