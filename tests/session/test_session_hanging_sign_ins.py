@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import azjobs as az
-from azjobs.core.wire import DaemonStatus, Status
+from azjobs.core.wire import DaemonStatus, Shutdown, Status
 from azjobs.daemon.requests import SENDERS
 from azjobs.session.local import local
 from terminal import DEADLINE_S, Home
@@ -80,3 +81,23 @@ def test_jobs_that_wait_for_a_sign_in_service_that_hangs_go_on_when_somebody_sig
     assert not job.done()
     hanging.sign_in()
     assert job.result(OTHERS_MAY_TAKE_S).name == "g0"
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_daemon_that_leaves_waits_for_no_sign_in_service_that_hangs(
+    signed_in: Home, hanging: Hanging, *, is_asked: bool
+) -> None:
+    """Neither when it is told to, nor when its keeper is gone: the next one serves soon, and has the job."""
+    job = hanging.start(0)
+    hanging.wait_until_asked()
+    if is_asked:
+        local().client.ask(Shutdown(0), DaemonStatus)
+    else:
+        signed_in.kill("keeper.py")
+    began_at = time.monotonic()
+    context = az.connect_az_account(environment="AzureSimulator")
+    assert az.new_az_resource_group("others", "eastus", az_context=context).name == "others"
+    if not is_asked:
+        hanging.sign_in()  # its secret went with the keeper
+    assert job.result(DEADLINE_S).name == "g0"
+    assert time.monotonic() - began_at < OTHERS_MAY_TAKE_S

@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -34,6 +34,8 @@ OF_ACCOUNT = 4
 LONGEST_MARGIN_S = 290.0
 MARGIN_SHARE = 0.1  # guess: of a short token's life
 STILL_GOOD_S = 20.0  # guess: when no new one can be had, an old token with so much life left is given out
+
+CLOSING_S = 2.0  # guess: to end a credential's process, or to let connections go, takes milliseconds
 
 FetchSecrets = Callable[[], Awaitable[Mapping[str, str]]]
 Build = Callable[[SignIn, Mapping[str, str]], Credential]
@@ -93,6 +95,7 @@ class TokenBroker:
         self._chance = chance
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sign-in")
         self._credentials: dict[_Known, Credential] = {}
+        self._closings: set[Future[None]] = set()
         self._throttled: dict[_Known, tuple[float, SignInUnavailable]] = {}  # until when, and what was said
         self._kept: dict[_CacheKey, _Kept] = {}
         self._fetches: dict[_CacheKey, asyncio.Task[Token]] = {}
@@ -161,7 +164,7 @@ class TokenBroker:
             del self._throttled[known]
 
     async def close(self) -> None:
-        """End the fetches under way and close every credential."""
+        """End the fetches under way and close every credential; a credential that hangs is not waited for."""
         fetches = list(self._fetches.values())
         for fetch in fetches:
             fetch.cancel()
@@ -169,7 +172,10 @@ class TokenBroker:
         for known in list(self._credentials):
             self._drop(known)
         self._kept.clear()
-        await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=False)
+        closings = [asyncio.wrap_future(closing) for closing in list(self._closings)]
+        if closings:
+            await asyncio.wait(closings, timeout=CLOSING_S)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _renew(self, ask: _Ask) -> Token:
         key = ask.key
@@ -243,7 +249,9 @@ class TokenBroker:
     def _drop(self, known: _Known) -> None:
         close = getattr(self._credentials.pop(known, None), "close", None)
         if close is not None:
-            self._pool.submit(close)
+            closing = self._pool.submit(close)
+            self._closings.add(closing)
+            closing.add_done_callback(self._closings.discard)
 
 
 def _key(sign_in: SignIn, owner: str, scope: str, claims: str) -> _CacheKey:
