@@ -154,6 +154,32 @@ print(az.start_job(len, argument_list=["four"]).result(30))
 """
 
 
+NO_MORE_FILES = """
+import os, pathlib, sys, time
+import azjobs as az
+
+home = pathlib.Path(os.environ["AZJOBS_HOME"])
+az.start_job(len, argument_list=["one"]).result(30)
+fillers = []
+try:
+    for number in range(1000):
+        fillers.append(home / f"filler-{number}")
+        fillers[-1].touch()
+except OSError:
+    pass
+job = az.start_job(len, argument_list=["four"])
+log = home / "logs" / "daemon.log"
+deadline_at = time.monotonic() + 30
+while f"job {job.id} begins when there is room" not in log.read_text():
+    assert time.monotonic() < deadline_at, log.read_text()
+    time.sleep(0.01)
+print(job.state.value)
+for filler in fillers:
+    filler.unlink(missing_ok=True)
+print(job.result(30))
+"""
+
+
 def run_on_a_small_disk(tmp_path: Path, code: str, *words: str) -> list[str]:
     """Run a program whose home is on a file system of 4 MB; returns the lines that it printed."""
     script = tmp_path / "scenario.py"
@@ -161,7 +187,7 @@ def run_on_a_small_disk(tmp_path: Path, code: str, *words: str) -> list[str]:
     home = tmp_path / "small" / "home"
     home.parent.mkdir()
     program = f"{sys.executable} -W error {script} {' '.join(words)}"
-    line = f"mount -t tmpfs -o size=4m none {home.parent} && mkdir -m 700 {home} && exec {program}"
+    line = f"mount -t tmpfs -o size=4m,nr_inodes=500 none {home.parent} && mkdir -m 700 {home} && exec {program}"
     environment = {"AZJOBS_HOME": str(home), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
     done = subprocess.run(
         [*IN_NAMESPACE, "sh", "-c", line], env=environment, capture_output=True, text=True, timeout=55, check=False
@@ -187,3 +213,10 @@ def test_jobs_go_on_while_the_disk_of_their_home_is_full(tmp_path: Path) -> None
 def test_old_jobs_can_be_removed_on_a_full_disk(tmp_path: Path, daemon: str) -> None:
     """With a daemon or without, jobs can be looked at and removed, and then there is room for new ones."""
     assert run_on_a_small_disk(tmp_path, REMOVAL, daemon) == ["[1, 2, 3, 4]", "[1, 2, 3]", "4"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_namespaces(), reason="needs user namespaces")
+def test_a_job_that_was_taken_begins_when_there_is_room_for_its_journal(tmp_path: Path) -> None:
+    """On a disk that takes no more files: the job waits, and nothing of it has run before."""
+    assert run_on_a_small_disk(tmp_path, NO_MORE_FILES) == ["Running", "4"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -133,3 +134,29 @@ def test_files_that_a_killed_daemon_left_are_removed_by_the_next(old_jobs: Home,
     assert shell("azjobs daemon stop").code == 0
     with contextlib.closing(SqliteStore(old_jobs.folder / "store.db")) as store:
         assert store.load_removed() == []
+
+
+@pytest.mark.slow
+def test_a_daemon_killed_while_it_prunes_leaves_no_journal_behind(home: Home, shell: Shell) -> None:
+    """Killed again and again: in between no job that is left lacks its journal, in the end nothing is left of any."""
+    journals = home.folder / "journals"
+    journals.mkdir(mode=0o700)
+    with contextlib.closing(SqliteStore(home.folder / "store.db")) as store:
+        for number in range(3000):
+            work = ProcessWork(ProcessKind.COMMAND, "/", 0o22, arguments=("true",))
+            ended = Completed(1.0, 2.0 + number)
+            job = Job(uuid=f"u{number}", name="", command="true", session="s", submitted_at=1.0, work=work, state=ended)
+            store.add(job, is_attached=False)
+            (journals / f"u{number}.journal").touch()
+        store.commit()
+    environment = shell.environment
+    with subprocess.Popen(["azjobs", "job", "prune", "--keep", "0"], env=environment, stderr=subprocess.PIPE) as prune:
+        for milestone in (2900, 1500, 500):
+            wait_until(lambda most=milestone: len(list(journals.iterdir())) < most or prune.poll() is not None)
+            with contextlib.suppress(AssertionError, ProcessLookupError):
+                home.kill("_main.daemon")
+            there = {file.stem for file in journals.iterdir()}  # looked at first: the next daemon goes on already
+            assert {job.uuid for job in read_jobs(home.folder / "store.db")} <= there
+        assert prune.wait(30) == 0
+    assert read_jobs(home.folder / "store.db") == []
+    assert list(journals.glob("*.journal")) == []

@@ -367,6 +367,12 @@ def test_closed_store_leaves_one_file(tmp_path: Path, store_file: Path):
     assert [file.name for file in tmp_path.iterdir()] == ["store.db"]
 
 
+def test_migrations_are_numbered_without_a_gap():
+    """Each one brings the tables to the version of its number; two of one number would change what that means."""
+    files = sorted(file.name for file in Path(database.__file__).with_name("migrations").glob("*.sql"))
+    assert [int(name[:4]) for name in files] == list(range(1, len(files) + 1))
+
+
 def test_interrupted_migration_leaves_the_version_before(store_file: Path, monkeypatch: pytest.MonkeyPatch):
     """A migration is made whole or not at all, and a later opening makes it."""
     make_store(store_file)

@@ -31,6 +31,7 @@ from azjobs.core.states import Stopping
 from azjobs.daemon.background import Background
 from azjobs.daemon.ends import NOT_BEGUN, end_of
 from azjobs.daemon.job_environment import job_environment
+from azjobs.daemon.ledger import FULL_RETRY_S
 from azjobs.daemon.output_caps import OutputCaps
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.vault import SecretsMissing, Vault
@@ -39,7 +40,7 @@ from azjobs.keeper.start import JOB_VARIABLE
 from azjobs.process.frames import START_LOST, StartMessage
 from azjobs.process.identity import boot_id, is_running, open_exit_fd
 from azjobs.process.interpreter import Interpreter
-from azjobs.process.journal import is_alive, load_begin, load_end, remove_files
+from azjobs.process.journal import FULL, is_alive, load_begin, load_end, remove_files
 from azjobs.process.launcher import Exited, StartProcess, default_launcher
 from azjobs.process.spawn import LaunchFailed
 from azjobs.process.stop import kill_marked, stop_tree
@@ -145,6 +146,9 @@ class ProcessRunner:
         try:
             started = await self._launcher.start(start)
         except (LaunchFailed, OSError) as error:
+            if isinstance(error, OSError) and error.errno in FULL:
+                self._background.spawn(self._start_later(job))
+                return
             fault = Fault("CannotStart", f"The job's process could not be started: {error}")
             self._runner.apply(job.uuid, ProcessEnded(self._runner.now(), "failed", fault))
             return
@@ -153,6 +157,12 @@ class ProcessRunner:
         after = self._runner.apply(job.uuid, event)
         if after is not None and isinstance(after.state, Stopping):
             self.stop(after)
+
+    async def _start_later(self, job: Job) -> None:
+        """Nothing of the job has run: it begins when there is room for its journal."""
+        log.warning("The disk is full: job %s begins when there is room.", job.id or job.uuid)
+        await asyncio.sleep(FULL_RETRY_S)
+        await self._start(job)
 
     async def _start_message(self, job: Job) -> StartProcess:
         work = job.work
