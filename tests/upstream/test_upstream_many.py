@@ -105,6 +105,8 @@ def test_a_child_belongs_to_its_batch(held: ControlClient, shell: Shell) -> None
         with pytest.raises(InvalidInput, match=f"Job {first.id} is part of a batch"):
             az.remove_job(first, force=force)
     assert shell(f"azjobs job remove {first.id} --force").code == 2
+    with pytest.raises(InvalidInput, match=f"Job {first.id} is part of a batch"):
+        az.receive_job(first, wait=True, auto_remove_job=True)
     az.stop_job(first)
     held.finish()
     az.wait_job(job, timeout=LIMIT_S)

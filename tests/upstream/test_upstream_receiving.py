@@ -186,6 +186,8 @@ def test_receiving_does_not_hang_on_a_question(live: Home) -> None:
     assert az.receive_job(job) == []
     with pytest.raises(az.JobBlocked, match="Really"):
         az.wait_job(job, timeout=LIMIT_S)
+    with pytest.raises(az.JobBlocked, match="Really"):
+        az.receive_job(job, wait=True, timeout=LIMIT_S)
     az.stop_job(job)
 
 

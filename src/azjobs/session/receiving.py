@@ -154,8 +154,11 @@ def receive_all(
     """Give `sink` what is new of jobs, one after the other, of a batch that of its children first.
 
     Raises:
+        InvalidInput: a child of a batch was to be removed alone; nothing was received.
         JobBlocked: some wait for an answer; all the others were received.
     """
+    if manner.auto_remove_job:
+        _refuse_children(views)
     pleas: list[str] = []
     deadline_at = None if timeout_s is None else time.monotonic() + timeout_s
     for named in views:
@@ -177,6 +180,13 @@ def remove_ended(here: Local, views: Sequence[JobView], manner: Manner) -> None:
     if manner.auto_remove_job:
         now = load_views(here.layout, uuids=[view.uuid for view in views])
         remove_views(here, [view for view in now if view.state in FINISHED])
+
+
+def _refuse_children(views: Sequence[JobView]) -> None:
+    named = {view.uuid for view in views}
+    for view in views:
+        if view.row.parent and view.row.parent not in named:
+            raise InvalidInput(f"Job {view.id} is part of a batch, and is removed with it only. Nothing was received.")
 
 
 def event_of(here: Local, before: JobView, after: JobView) -> JobEvent | None:
