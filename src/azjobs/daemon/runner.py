@@ -77,7 +77,7 @@ class Runner:
         self._ledger = ledger
         self._jobs: dict[str, Job] = {}
         self._children: dict[str, dict[str, None]] = {}  # of a batch, those that are unfinished, in their order
-        self._unwritten: dict[str, Event] = {}
+        self._unwritten: dict[str, list[Event]] = {}
         self.now = now
         self.requests: Requests
         self.processes: Processes
@@ -162,15 +162,24 @@ class Runner:
         return all(self.records.write(job, effect) or isinstance(effect, WriteProgress) for effect in said)
 
     def _hold(self, job: Job, event: Event) -> None:
-        if job.uuid not in self._unwritten:
-            log.error("The disk is full: the end of job %s is recorded when there is room.", job.id or job.uuid)
         if not self._unwritten:
             asyncio.get_running_loop().call_later(FULL_RETRY_S, self._write_again)
-        self._unwritten[job.uuid] = event
+        if job.uuid not in self._unwritten:
+            log.error("The disk is full: the end of job %s is recorded when there is room.", job.id or job.uuid)
+        self._unwritten.setdefault(job.uuid, []).append(event)
 
     def _write_again(self) -> None:
-        for uuid, event in list(self._unwritten.items()):
-            self.apply(uuid, event)
+        """Apply what is held, a job's events in their order, up to the first that finds no room yet."""
+        for uuid in list(self._unwritten):
+            while events := self._unwritten.get(uuid):
+                count = len(events)
+                self.apply(uuid, events[0])
+                if len(events) > count:  # held once more
+                    events.pop()
+                    break
+                events.pop(0)
+            if not self._unwritten.get(uuid):
+                self._unwritten.pop(uuid, None)
         if self._unwritten:
             asyncio.get_running_loop().call_later(FULL_RETRY_S, self._write_again)
 
