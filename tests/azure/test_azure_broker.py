@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from azure.core.credentials import AccessToken
-from azure.core.exceptions import ServiceRequestError
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from msgspec.structs import replace
 
 from azjobs.azure.broker import SignInReplaced, TokenBroker
@@ -240,6 +240,55 @@ def test_a_forgotten_sign_in_is_asked_for_anew(cloud: Any) -> None:
 
     using(work)
     assert cloud.token_requests() == 3
+
+
+class HeldCredential:
+    """Answers when it is let go: with a token, or by refusing."""
+
+    def __init__(self, *, refuses: bool) -> None:
+        self.refuses = refuses
+        self.is_asked, self.is_let_go = threading.Event(), threading.Event()
+        self.is_closed = False
+
+    def get_token(self, *scopes: str, claims: str | None = None, **kwargs: Any) -> AccessToken:
+        """As azure-core defines it."""
+        self.is_asked.set()
+        assert self.is_let_go.wait(20)
+        if self.refuses:
+            raise ClientAuthenticationError("AADSTS7000215: Invalid client secret provided.")
+        return AccessToken("good", int(time.time()) + 3600)
+
+    def close(self) -> None:
+        """As azure-identity's do."""
+        self.is_closed = True
+
+
+def test_a_refusal_that_comes_late_leaves_the_next_credential_alone(cloud: Any) -> None:
+    """Somebody signs in again while the former secret is still being asked with: the new credential stays open."""
+    former, later = HeldCredential(refuses=True), HeldCredential(refuses=False)
+    ask = asker(cloud)
+
+    async def work(broker: TokenBroker) -> Any:
+        is_told = asyncio.Event()
+
+        async def tell() -> None:
+            is_told.set()
+
+        first = asyncio.create_task(ask(broker, build=lambda *_: former, on_fetched=tell))
+        assert await asyncio.to_thread(former.is_asked.wait, 20)
+        broker.forget(cloud.sign_in.key)
+        second = asyncio.create_task(ask(broker, build=lambda *_: later))
+        assert await asyncio.to_thread(later.is_asked.wait, 20)
+        former.is_let_go.set()
+        await is_told.wait()
+        await asyncio.sleep(0)  # the refusal is dealt with right after it is told
+        later.is_let_go.set()
+        with pytest.raises(SignInReplaced):
+            await first
+        return await second, later.is_closed
+
+    token, is_closed = using(work)
+    assert (token.token, is_closed) == ("good", False)
 
 
 def test_a_wrong_secret_is_said_in_one_sentence_that_does_not_hold_it(cloud: Any) -> None:

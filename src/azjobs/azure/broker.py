@@ -218,7 +218,8 @@ class TokenBroker:
             return Token(answer.token, float(answer.expires_on))
         failure = _as_failure(answer, heard, ask.sign_in)
         if not isinstance(failure, SignInUnavailable):
-            self._drop(known)  # built with a secret that may be wrong; next time it is asked for again
+            if self._credentials.get(known) is credential:  # not the one that has taken its place meanwhile
+                self._drop(known)  # built with a secret that may be wrong; next time it is asked for again
         elif failure.delay_s > 0:
             self._throttled[known] = (self._clock() + failure.delay_s, failure)
         raise failure
