@@ -114,6 +114,7 @@ class Server:
         self._server: asyncio.Server | None = None
         self._on_quiet = on_quiet
         self._requests = 0
+        self._writers: set[asyncio.StreamWriter] = set()
         self._background = Background()
 
     @property
@@ -127,12 +128,15 @@ class Server:
         self._server = await asyncio.start_server(self._accept, sock=listening.dup())
 
     async def close(self) -> None:
-        """Let every client go."""
+        """Let every client go, at once: what it asks from now on, and what it waits for, it asks the next daemon."""
         if self._server is not None:
             self._server.close()
+        for writer in self._writers:
+            writer.close()
         await self._background.cancel()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         try:
             sock = writer.get_extra_info("socket")
             if peer_uid(sock) == os.getuid():
@@ -140,6 +144,7 @@ class Server:
         except (ConnectionError, FrameTooLarge, msgspec.MsgspecError) as error:
             log.debug("A connection ended: %s", error)
         finally:
+            self._writers.discard(writer)
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
@@ -150,6 +155,8 @@ class Server:
         try:
             while data := await reader.read(READ_BYTES):
                 for frame in frames.feed(data):
+                    if writer.is_closing():
+                        return
                     message = parse_message(frame)
                     if connection is None:
                         connection = await self._greet(message, writer)
