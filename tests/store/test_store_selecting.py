@@ -70,6 +70,13 @@ def test_jobs_are_selected_by_name(store_file: Path):
     assert find_named(store_file, ["nightly 3", "JOB11", "none"]) == ["u3", "runs"]
     assert sorted(find_named(store_file, ["*LY ?", "nightly 3"])) == [f"u{number}" for number in range(1, 10)]
     assert find_named(store_file, ["NEW-*"]) == []
+    with contextlib.closing(SqliteStore(store_file)) as store:
+        store.add(make_job("accented", name="Réglé"), is_attached=False)
+        store.add(make_job("misled", name="job11"), is_attached=False)
+        store.commit()
+    assert find_named(store_file, ["RÉGLÉ"]) == ["accented"]
+    assert find_named(store_file, ["Job11"]) == ["misled", "runs"]
+    assert find_named(store_file, ["Job011", "Job99"]) == []
 
 
 def test_ended_jobs_are_counted(store_file: Path):
@@ -148,6 +155,7 @@ def test_children_are_found_by_their_batch(store_file: Path):
         ("read_ended_jobs", "USING INDEX jobs_ended (state=? AND ended_at>? AND ended_at<?)"),
         ("count_ended_jobs", "USING COVERING INDEX jobs_ended (state=?"),
         ("read_jobs_of_parent", "USING INDEX jobs_of_parent (parent=?)"),
+        ("find_called_jobs", "INDEX jobs_named (name=?"),
         ("find_named_jobs", "USING COVERING INDEX jobs_named"),
     ],
 )
@@ -155,7 +163,8 @@ def test_listings_are_answered_by_an_index(store_file: Path, name: str, index: s
     """Each selection is made in an index, and nothing is sorted for it."""
     with contextlib.closing(SqliteStore(store_file)) as store:
         store._db.create_function("fits", 1, lambda *_: True)
-        asked = dict.fromkeys(("parent", "newest", "before", "after", "state"), 1) | {"states": "[]"}
+        asked = dict.fromkeys(("parent", "newest", "before", "after", "state", "name", "id"), 1) | {"states": "[]"}
         plan = [row[3] for row in store._db.execute(f"EXPLAIN QUERY PLAN {query(name)}", asked)]
-    assert index in plan[0]
+    assert any(index in line for line in plan), plan
+    assert all("INDEX" in line for line in plan if " jobs" in line), plan
     assert not [line for line in plan if "B-TREE" in line]

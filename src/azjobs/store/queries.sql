@@ -137,6 +137,10 @@ WHERE state IN (SELECT value FROM json_each(:states)) AND ended_at IS NOT NULL
 -- read_jobs_of_parent --
 SELECT document FROM jobs WHERE parent = :parent AND parent <> '';
 
+-- find_called_jobs --
+SELECT uuid FROM jobs WHERE id IS NOT NULL AND name = :name COLLATE NOCASE
+UNION ALL SELECT uuid FROM jobs WHERE id = :id AND name = '';
+
 -- find_named_jobs --
 SELECT uuid FROM jobs
 WHERE id IS NOT NULL AND fits(CASE name WHEN '' THEN 'Job' || id ELSE name END);

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,11 +22,12 @@ import msgspec
 
 from azjobs.core.errors import HomeUnusable, JobsLost
 from azjobs.core.job import Job
-from azjobs.core.naming import matcher
+from azjobs.core.naming import is_wildcard, matcher
 from azjobs.core.states import FINISHED, JobState, ended_at_of
 from azjobs.store.database import check, connect, migrations, open_for_reading, parse_stored_job, told
 from azjobs.store.queries import query
 
+_UNNAMED = re.compile(r"job([1-9]\d{0,17})", re.IGNORECASE)  # what a job is called that was given no name
 ALL = -1  # of a LIMIT: there is none [sqlite.org/lang_select.html]
 
 
@@ -161,10 +163,18 @@ def find_named(file: Path, names: Iterable[str]) -> list[str]:
     found: list[str] = []
     with _opened(file) as db:
         if db is not None:
-            for pattern in names:
-                db.create_function("fits", 1, matcher(pattern), deterministic=True)
-                found += [uuid for (uuid,) in db.execute(query("find_named_jobs"))]
+            for name in names:
+                found += [uuid for (uuid,) in _find(db, name)]
     return list(dict.fromkeys(found))
+
+
+def _find(db: sqlite3.Connection, name: str) -> sqlite3.Cursor:
+    """Find jobs by a name, which SQLite compares in any case if it is ASCII, or by a pattern."""
+    if is_wildcard(name) or not name.isascii() or not name:
+        db.create_function("fits", 1, matcher(name), deterministic=True)
+        return db.execute(query("find_named_jobs"))
+    number = _UNNAMED.fullmatch(name)
+    return db.execute(query("find_called_jobs"), {"name": name, "id": int(number[1]) if number else None})
 
 
 def has_unfinished(file: Path) -> bool:
