@@ -184,7 +184,7 @@ def test_reader_says_what_is_wrong_with_a_store(store_file: Path):
     with contextlib.closing(SqliteStore(store_file)) as store:
         store.add(make_job(), is_attached=False)
         store.commit()
-        store._db.execute("UPDATE head SET job_format = 2")
+        store._db.execute("UPDATE head SET job_format = job_format + 1")
     with pytest.raises(StoreTooNew, match=r"store\.db was written by a newer version"):
         read_jobs(store_file)
 

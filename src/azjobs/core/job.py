@@ -18,7 +18,7 @@ from azjobs.core.errors import Fault
 from azjobs.core.lro import Watch
 from azjobs.core.states import JobState, NotStarted, State, is_finished, name_of
 
-FORMAT = 1  # raised when a stored job can no longer be read by the release before
+FORMAT = 2  # raised when a stored job can no longer be read by the release before
 
 
 class JobType(StrEnum):
