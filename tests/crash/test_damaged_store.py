@@ -175,3 +175,18 @@ def test_a_big_store_is_checked_beside_the_work(home: Home, shell: Shell) -> Non
     jobs = read_jobs(file)
     assert len(jobs) > 19_900
     assert "and is kept as store.db.damaged-" in home_losses(home)[0]
+
+
+def test_damage_under_a_living_daemon_is_told_with_what_to_type(home: Home, shell: Shell) -> None:
+    """Its jobs go on; once it has left, the next daemon saves what can be read, and ids go on from where they were."""
+    file = fill(home, JOBS)
+    assert shell("azjobs job start -q -- sleep 60").out == "61\n"
+    wait_until(lambda: any(job.id == JOBS + 1 for job in read_jobs(file)))
+    tear_a_page(file)
+    done = shell("azjobs job get --output json")
+    assert (done.code, done.err.splitlines()[-1].endswith("Type: azjobs daemon stop")) == (1, True), done
+    assert shell("azjobs daemon stop").code == 0
+    done = shell("azjobs job get --output json")
+    assert {job["id"]: job["state"] for job in done.json}[JOBS + 1] in ("Running", "Disconnected")
+    assert "were lost, and their output is kept in journals" in done.err
+    assert shell("azjobs job start -q -- true").out == "62\n"

@@ -134,9 +134,9 @@ def _copy(source: Path, target: Path, *, journals: int) -> dict[str, Job]:
         payloads = (row for _, *row in _rows(old, "salvage_payloads") if row[0] in unfinished)
         new.executemany(query("save_payload"), payloads)
         new.executemany(query("save_sign_in"), _rows_in_order(old, "salvage_sign_ins"))
-        # Each lost job that has a journal may have had an id beyond those that are known.
-        highest = max((job.id or 0 for job in jobs.values()), default=0) + journals
-        epoch, last_id = next(_rows_in_order(old, "salvage_head"), (0, 0))
+        highest = max((job.id or 0 for job in jobs.values()), default=0)
+        # Without its head: each lost job that has a journal may have had an id beyond those that are known.
+        epoch, last_id = next(_rows_in_order(old, "salvage_head"), (0, highest + journals))
         new.execute(query("salvaged_head"), {"epoch": epoch, "last_id": max(last_id, highest)})
         new.execute(query("commit"))
     return jobs
