@@ -128,7 +128,7 @@ EDGES = {
     "job/process.command:_Shim.settle": 1,
 }
 
-DAEMON_KILLED = Kill("daemon/store.sqlite:SqliteStore.commit", "after", 40)
+DAEMON_KILLED = Kill("daemon/daemon.removals:Removals._on_remove", "before", 1)  # jobs of every kind are under way then
 KEEPER_KILLED = Kill("keeper/keeper.requests:answer", "after", 30)
 #: Edges that only those pass who take over after a kill: that kill, and the passages.
 TAKING_OVER = {

@@ -109,7 +109,7 @@ def test_whatever_is_not_true_is_noticed(site: Site) -> None:
         db.execute("INSERT INTO payloads VALUES ('u1', x'00')")
     here.forget_when_it_began()  # so that what others did to the machines counts as done by this round
     found = {text.partition(":")[0] for text in faults_of(here)}
-    assert found == {
+    assert found >= {
         *("function", "group", "machine", "command", "restart", "batch"),
         *("journal of no job", "1 payloads of jobs that have ended"),
     }
