@@ -124,7 +124,7 @@ def test_a6_a_pool_inside_a_with_block_never_acts_in_the_saved_default(
         from concurrent.futures import ThreadPoolExecutor
         staging = az.get_az_context("Staging")
         def stop(name):
-            return az.stop_az_vm(resource_group_name="g", name=name, force=True)
+            return az.stop_az_vm(resource_group_name="g", name=name)
         with ThreadPoolExecutor(2) as pool:
             with staging:
                 try: list(pool.map(stop, ["a", "b"]))
