@@ -88,7 +88,7 @@ def test_the_time_limit_has_powershells_other_name(shell: Shell) -> None:
 
 @pytest.mark.upstream(56)
 @pytest.mark.difference("newest")
-def test_jobs_are_found_by_their_ends_and_by_what_is_left_of_them(live: Home, tmp_path: Path) -> None:
+def test_jobs_are_found_by_their_ends_and_by_what_is_left_of_them(live: Home, shell: Shell, tmp_path: Path) -> None:
     """What has not ended has no end to be found by, and is none of those that ended last."""
     one = az.start_job(add, argument_list=[1, 1])
     one.result(LIMIT_S)
@@ -101,6 +101,9 @@ def test_jobs_are_found_by_their_ends_and_by_what_is_left_of_them(live: Home, tm
     assert az.get_job(after=one.end_time) == [two]
     assert az.get_job(before=two.end_time, after=one.end_time - timedelta(hours=1)) == [one]
     assert az.get_job(has_more_data=True) == [two]
+    told = shell(f"azjobs job get {two.id}").json["endTime"]  # cut to milliseconds
+    assert shell(f"azjobs job get --after {told} -q").out == ""
+    assert two not in az.get_job(before=told)
     assert az.get_job(newest=1) == [two]
     assert az.get_job(newest=5) == [one, two]
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 WHICH = "Say which jobs: ids, names, patterns or jobs, or by state, command, label or session."
 
-HALF_A_TICK_S = 0.5e-6  # a datetime is rounded to microseconds: what ended at its very instant ended neither side of it
+TICK_S = 1e-6  # a datetime is rounded to microseconds: what ended at its very instant ended neither side of it
+JSON_TICK_S = 1e-3  # the times in JSON are cut to milliseconds, so likewise for one that has no more digits
 
 
 class Selectors(TypedDict, total=False):
@@ -200,18 +201,17 @@ def _when(more: Narrowing) -> _When:
         raise InvalidInput(f"newest is how many jobs, 1 or more, not {more.newest}.")
     if more.child_job_state:
         parse_state(more.child_job_state)
-    before_at, after_at = _instant("before", more.before), _instant("after", more.after)
-    return _When(
-        None if before_at is None else before_at - HALF_A_TICK_S, None if after_at is None else after_at + HALF_A_TICK_S
-    )
+    before, after = _instant("before", more.before), _instant("after", more.after)
+    return _When(None if before is None else before[0] - TICK_S / 2, None if after is None else sum(after) - TICK_S / 2)
 
 
-def _instant(name: str, value: datetime | str | None) -> float | None:
-    """Return an instant in epoch seconds; one without an offset is local."""
+def _instant(name: str, value: datetime | str | None) -> tuple[float, float] | None:
+    """Return an instant in epoch seconds, and how exactly it is given; one without an offset is local."""
     if value is None or value == "":
         return None
     try:
-        return (datetime.fromisoformat(value) if isinstance(value, str) else value).timestamp()
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return moment.timestamp(), TICK_S if moment.microsecond % 1000 else JSON_TICK_S
     except (AttributeError, OSError, OverflowError, ValueError):
         raise InvalidInput(f"{name} is a time such as 2026-01-31T17:00 or 2026-01-31T17:00Z, not {value}.") from None
 
