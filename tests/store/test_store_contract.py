@@ -39,6 +39,20 @@ def test_added_job_is_loaded_as_it_was_returned(open_store: Opener):
     assert open_store().load("u1") == job
 
 
+def test_jobs_of_one_moment_stay_in_the_order_in_which_they_came(open_store: Opener):
+    """As the children of a batch, which have no ids while a call waits for them: a queue begins them in that order."""
+    store = open_store()
+    uuids = ["c", "a", "d", "b"]
+    for uuid in uuids:
+        store.add(make_job(uuid), is_attached=True)
+    store.save([make_job("a", status_message="saved again")])
+    store.commit()
+    store.save([make_job("d", status_message="saved again")])
+    for one in (store, open_store()):
+        assert [job.uuid for job in one.load_unfinished()] == uuids
+        assert [job.uuid for job in one.load_attached()] == uuids
+
+
 def test_attached_jobs_are_found_ended_or_not(open_store: Opener):
     """A job without an id is one, until it gets an id."""
     store = open_store()

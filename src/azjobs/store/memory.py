@@ -127,7 +127,7 @@ class MemoryStore:
     def load_all(self) -> list[Job]:
         """Return all jobs."""
         jobs = [parse_job(document) for document in self._now.jobs.values()]
-        return sorted(jobs, key=lambda job: (job.submitted_at, job.uuid))
+        return sorted(jobs, key=lambda job: job.submitted_at)
 
     def load_children(self, uuid: str) -> list[Job]:
         """Return the children of a batch."""

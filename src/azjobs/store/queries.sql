@@ -68,16 +68,16 @@ SELECT 1 FROM jobs WHERE uuid = ?;
 SELECT document FROM jobs WHERE uuid = ?;
 
 -- load_unfinished_jobs --
-SELECT document FROM jobs WHERE ended_at IS NULL ORDER BY submitted_at, uuid;
+SELECT document FROM jobs WHERE ended_at IS NULL ORDER BY submitted_at, rowid;
 
 -- load_attached_jobs --
-SELECT document FROM jobs WHERE id IS NULL ORDER BY submitted_at, uuid;
+SELECT document FROM jobs WHERE id IS NULL ORDER BY submitted_at, rowid;
 
 -- load_notices_due --
 SELECT document FROM jobs WHERE is_notice_due = 1;
 
 -- load_jobs --
-SELECT document FROM jobs ORDER BY submitted_at, uuid;
+SELECT document FROM jobs ORDER BY submitted_at, rowid;
 
 -- load_children --
 SELECT document FROM jobs WHERE parent = ? AND parent <> '' ORDER BY rowid;

@@ -302,7 +302,7 @@ class SqliteStore:
             job = parse_stored_job(document, self._file)
             found[job.uuid] = job
         found.update(self._changes.jobs)
-        return sorted((job for job in found.values() if job is not None), key=lambda job: (job.submitted_at, job.uuid))
+        return sorted((job for job in found.values() if job is not None), key=lambda job: job.submitted_at)
 
     def _checkpoint(self) -> None:
         if self._checkpointer is None:
