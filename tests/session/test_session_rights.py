@@ -155,6 +155,38 @@ def test_a_job_changes_the_jobs_of_its_own_session_only(context: az.Context, sig
     assert own[0].startswith("Ok(")
 
 
+def test_a_job_makes_itself_no_child_of_a_batch(context: az.Context) -> None:
+    """It would be sent the secrets that were given for that batch, and would be counted by it."""
+    batch = az.remove_az_resource_group(["no-such-group"], as_job=True)
+
+    def join(parent: str) -> str:
+        import time  # noqa: PLC0415 - in the job
+        from uuid import uuid4  # noqa: PLC0415 - in the job
+
+        from azjobs.core.job import Job, PlanWork  # noqa: PLC0415 - in the job
+        from azjobs.core.wire import Accepted  # noqa: PLC0415 - in the job
+
+        own = az.get_az_context()
+        assert own is not None
+        group = {"subscription_id": own.value.subscription.id, "name": "stolen", "location": "eastus"}
+        job = Job(
+            uuid=str(uuid4()),
+            name="n",
+            command="c",
+            session="s",
+            submitted_at=time.time(),
+            work=PlanWork("new-az-resource-group@1", group, secrets={"password": "The password"}),
+            context=own.value,
+            grants=(own.value,),
+            parent=parent,
+        )
+        return str(send(Submit(0, job), Accepted))
+
+    answer = az.start_job(join, argument_list=[batch.uuid]).result(LIMIT_S)
+    assert answer == "InvalidInput: A child is submitted with its batch."
+    assert [one.target for one in batch.report] == ["no-such-group"]
+
+
 def test_a_key_that_is_no_ones_opens_nothing(signed_in: Home) -> None:
     """Not even a greeting."""
     for key in ("x", "\u00e4" * 1000):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from core_samples import make_process_job
@@ -37,9 +38,11 @@ from azjobs.core.states import FINISHED, JobState, NotStarted, Stopping, is_fini
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.queues import Queues
 from azjobs.daemon.runner import Runner
+from azjobs.store.ballast import Ballast
 from azjobs.store.memory import MemoryDisk, MemoryStore
 
 LIMIT = 2
+NO_BALLAST = Ballast(Path("/dev/null/ballast"))  # nothing can be there
 
 
 class World:
@@ -102,7 +105,7 @@ class Engine(RuleBasedStateMachine):
     def open(self) -> None:
         """A daemon comes, and takes up what it finds (the rules of `daemon.recovery`)."""
         self.store = MemoryStore(self.disk)
-        self.ledger = Ledger(self.store, on_commit=lambda _: None, on_broken=lambda _: None)
+        self.ledger = Ledger(self.store, NO_BALLAST, on_commit=lambda _: None, on_broken=lambda _: None)
         self.runner = Runner(self.ledger, now=lambda: self.now)
         self.runner.requests = self.runner.processes = self.runner.records = self.world
         self.queues = Queues(self.runner)

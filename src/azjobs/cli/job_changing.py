@@ -12,7 +12,7 @@ from azjobs.core.secret import SecureString
 from azjobs.core.spelling import spell_out
 from azjobs.session import job_list, job_stopping
 from azjobs.session.answering import answer_job as answer_job_
-from azjobs.session.answering import prompt_of
+from azjobs.session.answering import prompt_of, those_who_ask
 from azjobs.session.local import local
 from azjobs.session.looking import load_views
 from azjobs.session.views import JobView
@@ -137,7 +137,7 @@ def answer_job(
         choice: Send the unanswered request again, or take it as done.
     """
     view = job_list.view_of(local(), int(id) if id.isdecimal() else id)
-    prompt = prompt_of(view)
+    prompt = prompt_of(those_who_ask(view)[0])
     secret: SecureString | None = None
     if password_stdin or (prompt is not None and prompt.is_hidden and text is None and choice is None):
         is_empty_good = prompt is not None and prompt.may_be_empty

@@ -44,7 +44,7 @@ def refuse_pace(options: Mapping[str, Any]) -> None:
     Raises:
         InvalidInput: one was given.
     """
-    given = [name for name in Pacing.__annotations__ if options.get(name)]
+    given = [name for name in Pacing.__annotations__ if options.get(name) is not None and options[name] is not False]
     if given:
         words = " and ".join(given)
         raise InvalidInput(f"{words} {'is' if len(given) == 1 else 'are'} for several targets: give a list of them.")

@@ -62,13 +62,6 @@ def step_batch(job: Job, work: BatchWork, event: Event) -> Outcome:
     return job, []
 
 
-def resume_batch(job: Job, at: float) -> Outcome:
-    """Count on: children of a batch that has ended are about to go on."""
-    if not is_finished(job.state):
-        return job, []
-    return replace(job, state=Running(_started(job, at)), status_message=""), []
-
-
 def unfinished(counts: dict[JobState, int]) -> int:
     """How many children have not ended."""
     return sum(n for state, n in counts.items() if state not in FINISHED)

@@ -202,7 +202,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `id` is None while a blocking call is attached to it: it gets one, and shows
     itself, when its caller goes away. `grants` are the contexts it may use.
     `overrides` names the protections that do not hold for it. `parent` is the uuid
-    of the batch that it belongs to. `time_limit_s` counts from its beginning.
+    of the batch that it belongs to. `time_limit_s` counts from its beginning, or
+    from `resumed_at`, when it was last told to go on.
     `target` is what it acts on, for people. `created` names what it created so
     far, in order. `is_cancelling`: it was asked to stop, and ends once Azure has
     ended what it was asked to cancel.
@@ -232,6 +233,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue: Queue | None = None
     time_limit_s: float | None = None
     notice: Notice | None = None
+    resumed_at: float | None = None
 
     @property
     def is_notice_due(self) -> bool:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from azjobs.core import calls, progress, stopping
 from azjobs.core.arm import Request
-from azjobs.core.batches import resume_batch, step_batch
+from azjobs.core.batches import step_batch
 from azjobs.core.errors import Fault, Sent, over_time
 from azjobs.core.events import (
     Begun,
@@ -63,7 +63,7 @@ def step(job: Job, event: Event) -> Outcome:
     a stop. But one that was stopped may be told to go on.
     """
     if isinstance(event, Resumed):
-        return resume_batch(job, event.at) if isinstance(job.work, BatchWork) else _resume(job, event.at)
+        return _resume(job, event.at)
     if is_finished(job.state):
         return job, []
     match job.work:
@@ -284,7 +284,7 @@ def _stop(job: Job, work: PlanWork, event: StopAsked) -> Outcome:
 def _resume(job: Job, at: float) -> Outcome:
     """Take a stopped job up again from its calls, as after the death of a daemon; of its next end is told anew."""
     notice = replace(job.notice, is_given=False) if job.notice is not None else None
-    resumed = replace(job, state=Running(_started(job, at)), status_message="", notice=notice)
+    resumed = replace(job, state=Running(_started(job, at)), status_message="", notice=notice, resumed_at=at)
     if isinstance(job.work, BatchWork) and is_finished(job.state):  # its children go on, and tell it the rest
         return resumed, []
     if not stopping.is_resumable(job):

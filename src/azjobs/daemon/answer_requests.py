@@ -13,7 +13,7 @@ from azjobs.core.errors import HomeUnusable, InvalidInput, Refused
 from azjobs.core.events import Released
 from azjobs.core.job import Job, ProcessWork
 from azjobs.core.questions import status_of
-from azjobs.core.states import Blocked, is_process_waiting
+from azjobs.core.states import Blocked, QuestionKind, is_process_waiting
 from azjobs.daemon.parts import Parts
 from azjobs.daemon.server import Connection, Handlers
 
@@ -77,3 +77,11 @@ class AnswerRequests:
                 self._job_tokens.ask_again(job.uuid)  # its process waits for a token
             else:
                 self._runner.apply(job.uuid, Released(self._runner.now(), message.choice))
+        if message.secrets:
+            self._release_siblings(job)
+
+    def _release_siblings(self, job: Job) -> None:
+        """What was given for one child of a batch is there for all."""
+        for child in self._runner.children(job.parent):
+            if isinstance(child.state, Blocked) and child.state.question.kind is QuestionKind.SECRET:
+                self._runner.apply(child.uuid, Released(self._runner.now()))

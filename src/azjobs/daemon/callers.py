@@ -11,7 +11,6 @@ from azjobs.core.job import BatchWork, Job
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.server import Connection
-from azjobs.store.protocol import JobStore
 
 CALLER_GRACE_S = 2.0  # guess: a client that lost its connection is back within that, or it is gone
 
@@ -19,10 +18,7 @@ CALLER_GRACE_S = 2.0  # guess: a client that lost its connection is back within 
 class Callers:
     """The callers of attached jobs. `forget`: removes jobs with all that belongs to them."""
 
-    def __init__(
-        self, store: JobStore, ledger: Ledger, runner: Runner, forget: Callable[[Iterable[str]], None]
-    ) -> None:
-        self._store = store
+    def __init__(self, ledger: Ledger, runner: Runner, forget: Callable[[Iterable[str]], None]) -> None:
         self._ledger = ledger
         self._runner = runner
         self._forget = forget
@@ -61,14 +57,14 @@ class Callers:
 
     def show(self, uuid: str) -> Job | None:
         """Give an attached job, unfinished or not, its id, and its children theirs; returns it as it is now."""
-        stored = self._runner.find(uuid) or self._store.load(uuid)
+        stored = self._runner.find(uuid) or self._ledger.load(uuid)
         if stored is None or stored.id is not None:
             return stored
         shown = replace(stored, id=self._ledger.give_id(uuid).id)
         self._runner.replace(shown)
         self._ledger.save(shown)
         if isinstance(stored.work, BatchWork):
-            for child in self._store.load_children(uuid):
+            for child in self._ledger.load_children(uuid):
                 self.show(child.uuid)
         return shown
 
@@ -86,6 +82,6 @@ class Callers:
 
     def _forget_attached(self, uuid: str) -> None:
         """Nobody came for the result of a call; one that was told as a job meanwhile stays."""
-        stored = self._store.load(uuid)
+        stored = self._ledger.load(uuid)
         if stored is not None and stored.id is None:
             self._forget([uuid])

@@ -21,7 +21,6 @@ class JobRequests:
     """One method a request. `callers`: whose blocking calls are attached to which jobs."""
 
     def __init__(self, parts: Parts, callers: Callers) -> None:
-        self._store = parts.store
         self._ledger = parts.ledger
         self._runner = parts.runner
         self._rights = parts.rights
@@ -46,7 +45,7 @@ class JobRequests:
         if asker is not None:
             self._queues.follows(connection, asker, message.uuids)
         for uuid in message.uuids or [job.uuid for job in self._runner if is_listed(job)]:
-            job = self._runner.find(uuid) or self._store.load(uuid)
+            job = self._runner.find(uuid) or self._ledger.load(uuid)
             gone = wire.Changed(uuid, None, NotStarted(), is_removed=True)
             connection.send(wire.changed_of(job) if job is not None else gone)
             await connection.drain()
@@ -66,7 +65,7 @@ class JobRequests:
     def _said_of(self, job: Job) -> list[str]:
         """Say what goes on in Azure without a job that was stopped, of a batch for each target."""
         if isinstance(job.work, BatchWork):
-            children = self._store.load_children(job.uuid)
+            children = self._ledger.load_children(job.uuid)
             return [f"{child.target}: {said}" for child in children for said in self._said_of(child)]
         is_told = isinstance(job.work, PlanWork) and bool(job.status_message)
         return [job.status_message] if is_told else []
@@ -95,7 +94,7 @@ class JobRequests:
             raise JobNotStopped(why)
         if not isinstance(job.work, BatchWork):
             return [*([self.known(job.parent)] if job.parent else []), job]
-        children = [child for child in self._store.load_children(job.uuid) if is_resumable(child)]
+        children = [child for child in self._ledger.load_children(job.uuid) if is_resumable(child)]
         if not children:
             raise JobNotStopped(
                 f"Job {job.id} has nothing left to watch. To begin what had not begun: azjobs job retry"
@@ -115,4 +114,4 @@ class JobRequests:
         Raises:
             JobNotFound: there is none.
         """
-        return known(self._runner, self._store, uuid)
+        return known(self._runner, self._ledger, uuid)

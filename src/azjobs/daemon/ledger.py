@@ -68,6 +68,14 @@ class Ledger:
         self._dirty[job.uuid] = job
         self._schedule()
 
+    def load(self, uuid: str) -> Job | None:
+        """Return a job as it is now: what this tick has made of it is not in the store before its end."""
+        return self._dirty.get(uuid) or self._store.load(uuid)
+
+    def load_children(self, uuid: str) -> list[Job]:
+        """Return the children of a batch as they are now, in the order of its targets."""
+        return [self._dirty.get(child.uuid, child) for child in self._store.load_children(uuid)]
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call this once all that was given so far is committed."""
         self._after_commit.append(callback)

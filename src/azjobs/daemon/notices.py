@@ -101,7 +101,7 @@ class Notices:
 
     async def _record(self, job: Job, notice: Notice, problem: str) -> None:
         await self._ledger.durable()
-        now = self._store.load(job.uuid)
+        now = self._ledger.load(job.uuid)
         if now is None or not is_finished(now.state):
             return  # removed, or resumed: of its next end is told anew
         message = f"The notify command {problem}" if problem else now.status_message

@@ -43,6 +43,8 @@ class Queues:
 
     def enter(self, job: Job) -> bool:
         """A job comes; returns whether it may begin at once. A new limit holds for all jobs of its queue."""
+        if self._runner.find(job.uuid) is None:  # it has ended already: stopped, or its batch has failed fast
+            return False
         if job.queue is None:
             return True
         queue = self._queues.setdefault(job.queue.name, _Queue())
@@ -101,8 +103,11 @@ class Queues:
     def _has_room(self, queue: _Queue) -> bool:
         if len(queue.running) < queue.limit:
             return True
-        own = queue.running | queue.waiting.keys()
-        pausing = {uuid for uuid, followed in self._waits.values() if uuid in queue.running and followed & own}
+        pausing = {
+            uuid
+            for uuid, followed in self._waits.values()
+            if uuid in queue.running and any(one in queue.running or one in queue.waiting for one in followed)
+        }
         return len(queue.running) - len(pausing) < queue.limit
 
     def _moved(self, before: Job, after: Job) -> None:
@@ -111,14 +116,17 @@ class Queues:
             return
         if is_finished(before.state):
             self._queues.setdefault(after.queue.name, _Queue()).running.add(after.uuid)
-        if not is_finished(after.state):
+        if is_finished(after.state):
+            self.leave(after)
+
+    def leave(self, job: Job) -> None:
+        """A job has ended, or is forgotten: the next one has its turn."""
+        queue = self._queues.get(job.queue.name) if job.queue is not None else None
+        if job.queue is None or queue is None:
             return
-        queue = self._queues.get(after.queue.name)
-        if queue is None:
-            return
-        queue.waiting.pop(after.uuid, None)
-        queue.running.discard(after.uuid)
+        queue.waiting.pop(job.uuid, None)
+        queue.running.discard(job.uuid)
         if queue.waiting:
-            self.admit([after.queue.name])
+            self.admit([job.queue.name])
         elif not queue.running:
-            del self._queues[after.queue.name]
+            del self._queues[job.queue.name]

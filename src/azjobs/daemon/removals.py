@@ -10,19 +10,19 @@ from azjobs.core.errors import InvalidInput, JobNotFinished, JobNotFound
 from azjobs.core.events import StopAsked
 from azjobs.core.job import BatchWork, Job
 from azjobs.core.states import is_finished
+from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.parts import Parts
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.server import Connection, Handlers
-from azjobs.store.protocol import JobStore
 
 
-def known(runner: Runner, store: JobStore, uuid: str) -> Job:
+def known(runner: Runner, ledger: Ledger, uuid: str) -> Job:
     """Return a job, ended or not.
 
     Raises:
         JobNotFound: it is not there.
     """
-    job = runner.find(uuid) or store.load(uuid)
+    job = runner.find(uuid) or ledger.load(uuid)
     if job is None:
         raise JobNotFound(f"No job {uuid}. Type: azjobs job get")
     return job
@@ -32,11 +32,11 @@ class Removals:
     """Serves `Remove`, and forgets jobs for others."""
 
     def __init__(self, parts: Parts) -> None:
-        self._store = parts.store
         self._ledger = parts.ledger
         self._runner = parts.runner
         self._rights = parts.rights
         self._followers = parts.followers
+        self._queues = parts.queues
         self._remove_files = parts.remove_files
         self._waiting: dict[str, asyncio.Future[None]] = {}
         parts.runner.on_finished.append(self._job_finished)
@@ -48,14 +48,17 @@ class Removals:
     def forget(self, uuids: Iterable[str]) -> None:
         """Remove jobs, ended or not, with all that belongs to them."""
         every = self._with_children(uuids)
+        unfinished = [job for uuid in every if (job := self._runner.find(uuid)) is not None]
         for uuid in every:
             self._runner.drop(uuid)
+        for job in unfinished:  # once all are gone: none of them is to begin in the place of another
+            self._queues.leave(job)
         self._ledger.remove(every)
         for uuid in every:
             self._remove_files(uuid)
 
     async def _on_remove(self, connection: Connection, message: wire.Remove) -> wire.Reply:
-        jobs = [known(self._runner, self._store, uuid) for uuid in message.uuids]
+        jobs = [known(self._runner, self._ledger, uuid) for uuid in message.uuids]
         self._rights.check_jobs(connection, jobs)
         self._check(jobs, is_forced=message.force)
         unfinished = [job for job in jobs if not is_finished(job.state)]
@@ -94,7 +97,7 @@ class Removals:
     def _with_children(self, uuids: Iterable[str]) -> list[str]:
         found = dict.fromkeys(uuids)
         for uuid in list(found):
-            job = self._runner.find(uuid) or self._store.load(uuid)
+            job = self._runner.find(uuid) or self._ledger.load(uuid)
             if job is not None and isinstance(job.work, BatchWork):
-                found.update(dict.fromkeys(child.uuid for child in self._store.load_children(uuid)))
+                found.update(dict.fromkeys(child.uuid for child in self._ledger.load_children(uuid)))
         return list(found)

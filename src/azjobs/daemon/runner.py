@@ -29,7 +29,7 @@ from azjobs.core.events import (
     WriteOutput,
     WriteProgress,
 )
-from azjobs.core.job import Job, PlanWork
+from azjobs.core.job import Job, PlanWork, ProcessWork
 from azjobs.core.machine import step
 from azjobs.core.progress import under_way
 from azjobs.core.states import NotStarted, is_finished
@@ -76,6 +76,7 @@ class Runner:
     def __init__(self, ledger: Ledger, *, now: Callable[[], float] = time.time) -> None:
         self._ledger = ledger
         self._jobs: dict[str, Job] = {}
+        self._by_key: dict[str, str] = {}  # uuids of process jobs by the hashes of their keys
         self._children: dict[str, dict[str, None]] = {}  # of a batch, those that are unfinished, in their order
         self._unwritten: dict[str, list[Event]] = {}
         self.now = now
@@ -95,9 +96,15 @@ class Runner:
         """Return an unfinished job."""
         return self._jobs.get(uuid)
 
+    def find_by_key(self, key_sha256: str) -> Job | None:
+        """Return the unfinished process job whose key has this hash."""
+        return self._jobs.get(self._by_key.get(key_sha256, ""))
+
     def take(self, job: Job) -> None:
         """Take charge of a job that is in the store."""
         self._jobs[job.uuid] = job
+        if isinstance(job.work, ProcessWork):
+            self._by_key[job.work.key_sha256] = job.uuid
         if job.parent:
             self._children.setdefault(job.parent, {})[job.uuid] = None
 
@@ -105,6 +112,8 @@ class Runner:
         """Let go of a job that has ended or is removed."""
         self._unwritten.pop(uuid, None)
         job = self._jobs.pop(uuid, None)
+        if job is not None and isinstance(job.work, ProcessWork):
+            self._by_key.pop(job.work.key_sha256, None)
         if job is not None and job.parent:
             siblings = self._children.get(job.parent, {})
             siblings.pop(uuid, None)
@@ -136,7 +145,8 @@ class Runner:
         if job is None:
             return None
         if isinstance(event, StopAsked | TimedOut):
-            event = replace(event, recalled=self.requests.recall(uuid))
+            # Of one that comes again, for want of room on the disk, the first time has recalled them.
+            event = replace(event, recalled=(*event.recalled, *self.requests.recall(uuid)))
         after, effects = step(job, event)
         if not self._write(after, effects):
             self._hold(job, event)

@@ -42,7 +42,7 @@ class Service:
         self._started_at = time.time()
         self._queues = parts.queues
         self.removals = Removals(parts)
-        self.callers = Callers(parts.store, parts.ledger, parts.runner, self.removals.forget)
+        self.callers = Callers(parts.ledger, parts.runner, self.removals.forget)
         self.submissions = Submissions(parts, self.callers, self.removals)
         self.jobs = JobRequests(parts, self.callers)
         answers = AnswerRequests(parts, self.jobs.known)

@@ -29,7 +29,6 @@ class Submissions:
     """Serves `Submit` and `SubmitBatch`. `on_taken` is called when there is work after there was none."""
 
     def __init__(self, parts: Parts, callers: Callers, removals: Removals) -> None:
-        self._store = parts.store
         self._ledger = parts.ledger
         self._runner = parts.runner
         self._vault = parts.vault
@@ -51,7 +50,8 @@ class Submissions:
         """Take a job, once: a client whose connection broke sends it again, perhaps while it is being taken."""
         async with self._alone(message.job.uuid):
             uuid, later = message.job.uuid, Later()
-            job = self._runner.find(uuid) or self._store.load(uuid)
+            known = self._runner.find(uuid) or self._ledger.load(uuid)
+            job = known
             if job is None:
                 job = await self._take(connection, message, later)
             self._rights.check_jobs(connection, [job])
@@ -59,9 +59,10 @@ class Submissions:
                 self._callers.attach(connection, job)
             try:
                 await self._ledger.durable()
-            except HomeUnusable:  # nothing of it has begun: it is as if it had not been submitted
-                self._removals.forget([uuid])
-                await self._forget_secrets(job)
+            except HomeUnusable:
+                if known is None:  # nothing of it has begun: it is as if it had not been submitted
+                    self._removals.forget([uuid])
+                    await self._forget_secrets(job)
                 raise
             if later:  # the caller has its answer first: nothing of the work takes the loop's time before
                 asyncio.get_running_loop().call_soon(self._perform, later)
@@ -79,6 +80,8 @@ class Submissions:
             done.set_result(None)
 
     async def _take(self, connection: Connection, message: wire.Submit | wire.SubmitBatch, later: Later) -> Job:
+        if message.job.parent:  # it would have the secrets of that batch, which counts its own children only
+            raise InvalidInput("A child is submitted with its batch.")
         job = self._rights.as_granted(connection, message.job)
         secrets = await self._secrets(connection, job.session, message)
         children: list[Job] = []
@@ -125,7 +128,12 @@ class Submissions:
         """Return a batch with its children, each checked: one that cannot be taken refuses them all."""
         if not message.targets:
             raise InvalidInput("A batch has one target at least.")
+        uuids = {job.uuid, *(target.uuid for target in message.targets)}
+        if len(uuids) <= len(message.targets) or any(map(self._ledger.load, uuids)):
+            raise InvalidInput("Each target of a batch is a new job.")
         limit = message.throttle_limit
+        if limit is not None and limit < 1:
+            raise InvalidInput("The throttle limit is 1 or more.")
         queue = Queue(f"batch {job.uuid}", limit) if limit is not None else job.queue
         job = replace(job, queue=None)
         children = [

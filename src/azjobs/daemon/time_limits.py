@@ -29,7 +29,7 @@ class TimeLimits:
         started_at = started_at_of(job.state)
         if job.time_limit_s is None or started_at is None or is_finished(job.state):
             return
-        work, gone_s = job.work, self._runner.now() - started_at
+        work, gone_s = job.work, self._runner.now() - (job.resumed_at or started_at)
         if isinstance(work, ProcessWork) and work.pid and work.boot_id == boot_id():
             gone_s = age_s(work.start_time)
         self._arm(job.uuid, max(0.0, job.time_limit_s - max(0.0, gone_s)))

@@ -13,6 +13,7 @@ from azjobs.core.wire import Accepted, Answer
 from azjobs.session.environment import sendable_environment
 from azjobs.session.job_list import view_of
 from azjobs.session.local import Local, local
+from azjobs.session.looking import load_children
 from azjobs.session.views import JobView
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def answer_job(
 ) -> Job[Any]:
     """Give a blocked job what it waits for, and return it.
 
-    A job whose environment is lost takes the one of this process.
+    A job whose environment is lost takes the one of this process. An answer to a
+    batch is one to each of its children whose question it answers.
 
     Args:
         job: its id, name, or itself.
@@ -55,6 +57,7 @@ def answer_job(
 
     here = local()
     view = view_of(here, job)
+    asking = those_who_ask(view)
     kinds = {"text": text is not None, "password": password is not None or bool(secrets), "choice": bool(choice)}
     given = [kind for kind, is_given in kinds.items() if is_given]
     if len(given) > 1:
@@ -62,13 +65,22 @@ def answer_job(
     secret = password.password if isinstance(password, Credential) else password
     if view.question is None:
         raise InvalidInput(f"{view.name} waits for no answer: it is {view.state.value}.")
-    if not is_answered_by(view.question, "".join(given)) or (view.question.ask and secrets):
-        raise InvalidInput(view.plea)
-    if view.question.ask:
-        answer_line(here, view, SecureString(text) if text is not None else secret or SecureString(""))
-    else:
-        _answer_other(here, view, secret, secrets or {}, choice)
+    fitting = [one for one in asking if one.question and is_answered_by(one.question, "".join(given))]
+    if not fitting or (fitting[0].question and fitting[0].question.ask and secrets):
+        raise InvalidInput(asking[0].plea)
+    for one in fitting:
+        if one.question is not None and one.question.ask:
+            answer_line(here, one, SecureString(text) if text is not None else secret or SecureString(""))
+        else:
+            _answer_other(here, one, secret, secrets or {}, choice)
     return Job(view.uuid, here)
+
+
+def those_who_ask(view: JobView) -> list[JobView]:
+    """Return the jobs whose questions are meant: of a blocked batch its children that are blocked, else the job."""
+    if view.question is None or view.question.kind is not QuestionKind.CHILD:
+        return [view]
+    return [child for child in load_children(view.layout, view.uuid) if child.question is not None] or [view]
 
 
 def answer_line(here: Local, view: JobView, line: SecureString) -> None:

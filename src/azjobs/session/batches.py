@@ -127,8 +127,9 @@ def run_batch(  # noqa: PLR0913 - what a batch is made of; all but two by name
 def retry_job(job: JobLike, *, failed_only: bool = True, name: str = "", throttle_limit: int | None = None) -> Job[Any]:
     """Do again what an ended Azure job, or targets of an ended batch, failed to do; returns the new job at once.
 
-    It acts in the context of the first one, whatever is current now. What it
-    needs of secrets was forgotten at the end of the first one, and is asked for.
+    It acts in the context of the first one, whatever is current now, with its
+    labels and its time limit, but without its notify command. What it needs of
+    secrets was forgotten at the end of the first one, and is asked for.
 
     Args:
         job: its id, name, or itself.
@@ -138,7 +139,7 @@ def retry_job(job: JobLike, *, failed_only: bool = True, name: str = "", throttl
 
     Raises:
         JobNotFound: it is not there.
-        InvalidInput: it has not ended, nothing of it failed, or it is a process job.
+        InvalidInput: it has not ended, nothing of it failed, it is a process job, or the limit lets none begin.
         WrongTarget: its context is not the one that this process expects.
     """
     here = local()
@@ -154,6 +155,8 @@ def retry_job(job: JobLike, *, failed_only: bool = True, name: str = "", throttl
         case JobType.AZURE:
             if failed_only and view.state is JobState.COMPLETED:
                 raise InvalidInput(f"{view.name} is Completed: nothing of it failed.")
+            if throttle_limit is not None:
+                raise InvalidInput(f"{view.name} has one target: a throttle limit is for batches.")
             submit: Submit | SubmitBatch = Submit(0, _again(view, name))
         case JobType.BATCH:
             submit = _batch_again(view, name, failed_only=failed_only, throttle_limit=throttle_limit)
@@ -193,7 +196,9 @@ def _batch_again(view: JobView, name: str, *, failed_only: bool, throttle_limit:
     first = chosen[0].row
     assert isinstance(first.work, PlanWork)
     assert isinstance(view.row.work, BatchWork)
-    limit = throttle_limit or (first.queue.limit if first.queue is not None else None)
+    limit = throttle_limit
+    if limit is None and first.queue is not None:
+        limit = first.queue.limit
     work = BatchWork({JobState.NOT_STARTED: len(chosen)}, view.row.work.is_fail_fast)
     noun = f"{view.row.target.partition(' ')[2].removesuffix('s')}s"
     row = replace(_anew(view.row, "", work), target=_counted(len(chosen), noun))

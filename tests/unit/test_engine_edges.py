@@ -1,0 +1,153 @@
+"""Runner, queues and time limits where a job has ended, or goes on again, out of its turn."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from core_samples import PUT, call, make_plan_job, make_process_job
+
+from azjobs.core.events import (
+    Begun,
+    ReadUrl,
+    Resumed,
+    SendRequest,
+    StopAsked,
+    TimedOut,
+    WriteError,
+    WriteOutput,
+    WriteProgress,
+)
+from azjobs.core.job import Intended, Job, PlanWork, Queue
+from azjobs.core.states import JobState, Running
+from azjobs.daemon import runner as runners
+from azjobs.daemon.ledger import Ledger
+from azjobs.daemon.queues import Queues
+from azjobs.daemon.runner import Runner
+from azjobs.daemon.time_limits import TimeLimits
+from azjobs.store.ballast import Ballast
+from azjobs.store.memory import MemoryStore
+
+
+class World:
+    """What is outside of a runner: one request that can be recalled once, and a disk with or without room."""
+
+    def __init__(self) -> None:
+        self.unsent: tuple[str, ...] = ()
+        self.has_room = True
+
+    def start(self, job: Job) -> None:
+        """A process would begin."""
+
+    def stop(self, job: Job) -> None:
+        """A process would end."""
+
+    def schedule(self, uuid: str, effect: SendRequest | ReadUrl) -> None:
+        """A request would go out."""
+
+    def recall(self, _uuid: str) -> tuple[str, ...]:
+        """What has not gone out is taken back, once."""
+        recalled, self.unsent = self.unsent, ()
+        return recalled
+
+    def write(self, _job: Job, _effect: WriteOutput | WriteError | WriteProgress) -> bool:
+        """A record finds room, or none."""
+        return self.has_room
+
+
+class Engine:
+    """A runner with queues and time limits, in a world. Made within a loop."""
+
+    def __init__(self) -> None:
+        self.now, self.world = 0.0, World()
+        no_ballast = Ballast(Path("/dev/null/ballast"))  # nothing can be there
+        self.ledger = Ledger(MemoryStore(), no_ballast, on_commit=lambda _: None, on_broken=lambda _: None)
+        self.runner = Runner(self.ledger, now=lambda: self.now)
+        self.runner.requests = self.runner.processes = self.runner.records = self.world
+        self.queues = Queues(self.runner)
+
+    def take(self, job: Job) -> None:
+        """A job comes, as `daemon.submissions` takes it before it asks for its turn."""
+        self.runner.take(self.ledger.add(job, b"", is_attached=False))
+
+    def state(self, uuid: str) -> JobState:
+        """What a job is now."""
+        job = self.ledger.load(uuid)
+        assert job is not None
+        return job.state_name
+
+
+@pytest.mark.parametrize("how", ["ends", "is forgotten"])
+def test_a_job_that_is_gone_before_its_turn_comes_keeps_no_turn(how: str) -> None:
+    """Else the jobs after it would wait for it for ever."""
+
+    async def run() -> None:
+        engine = Engine()
+        for uuid in ("first", "second"):
+            engine.take(make_process_job(uuid=uuid, queue=Queue("q", 1)))
+        first, second = (engine.runner.find(uuid) for uuid in ("first", "second"))
+        assert first is not None
+        assert second is not None
+        if how == "ends":
+            engine.runner.apply("first", StopAsked(1.0))
+            assert not engine.queues.enter(first)
+            assert engine.queues.enter(second)
+        else:
+            assert engine.queues.enter(first)
+            assert not engine.queues.enter(second)
+            engine.runner.drop("first")
+            engine.queues.leave(first)
+            assert engine.state("second") is JobState.RUNNING
+
+    asyncio.run(run())
+
+
+def test_the_time_of_a_resumed_job_counts_from_there_for_the_next_daemon_too() -> None:
+    """It was stopped for long; the time limit says how long it may take, not how long it may rest."""
+
+    async def run() -> None:
+        engine = Engine()
+        work = {"calls": {"k": call(PUT, Intended(sends=1))}}
+        engine.take(make_plan_job("rest@1", uuid="j", time_limit_s=60.0, **work))
+        engine.runner.apply("j", Begun(0.0))
+        engine.runner.apply("j", StopAsked(1.0))
+        stopped = engine.ledger.load("j")
+        assert stopped is not None
+        engine.runner.take(stopped)
+        engine.runner.apply("j", Resumed(1000.0))
+        engine.now = 1010.0
+        resumed = engine.runner.find("j")
+        assert resumed is not None
+        TimeLimits(engine.runner).recover(resumed)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert engine.state("j") is JobState.RUNNING
+
+    asyncio.run(run())
+
+
+def test_what_was_recalled_before_the_disk_was_full_is_known_when_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A request that never left this machine is not said to go on in Azure."""
+    monkeypatch.setattr(runners, "FULL_RETRY_S", 0.0)
+
+    async def run() -> Job | None:
+        engine = Engine()
+        engine.world.unsent = ("k",)
+        work = {"calls": {"k": call(PUT, Intended(sends=1))}}
+        engine.take(make_plan_job("rest@1", uuid="j", state=Running(0.0), time_limit_s=60.0, **work))
+        engine.world.has_room = False
+        engine.runner.apply("j", TimedOut(60.0))
+        assert engine.state("j") is JobState.RUNNING
+        engine.world.has_room = True
+        for _ in range(3):  # it is tried again at once
+            await asyncio.sleep(0)
+        return engine.ledger.load("j")
+
+    job = asyncio.run(run())
+    assert job is not None
+    assert isinstance(job.work, PlanWork)
+    assert job.work.calls["k"].phase == Intended(sends=0)
+    assert "goes on" not in str(job.state)
