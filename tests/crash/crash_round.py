@@ -242,6 +242,7 @@ class Round:
 
     def _has_ended(self) -> bool:
         """Whether every job has; what blocks is answered, and a daemon that nobody starts again is started."""
+        is_left = not self._is_asked_for_more()  # before the jobs are looked at: there will be no others
         jobs = self.jobs()
         for job in jobs:
             if job.name in crash_mix.ENDLESS and job.id is not None and isinstance(job.state, Running | Blocked):
@@ -251,7 +252,11 @@ class Round:
         has_ended = all(job.state_name in FINISHED and job.id is not None for job in jobs)
         if not has_ended and not self._is_kept():
             self._shell("azjobs job get")
-        return has_ended
+        return has_ended and is_left
+
+    def _is_asked_for_more(self) -> bool:
+        """Whether the client is still there, or its child, which goes on without it."""
+        return any("crash_mix.py" in line for line in self.processes().values())
 
     def _is_kept(self) -> bool:
         """Whether a daemon runs or is being started: then nobody has to ask for one."""
