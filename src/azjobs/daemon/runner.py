@@ -132,7 +132,10 @@ class Runner:
     def replace(self, job: Job) -> None:
         """Record a value of the job that no event brought about (its id)."""
         if job.uuid in self._jobs:
-            self._jobs[job.uuid] = job
+            former = self._jobs[job.uuid]
+            if isinstance(former.work, ProcessWork):
+                self._by_key.pop(former.work.key_sha256, None)  # one that was lost with the keeper has a new key
+            self.take(job)
             self._ledger.save(job)
 
     def apply(self, uuid: str, event: Event, *, later: list[Effect] | None = None) -> Job | None:
