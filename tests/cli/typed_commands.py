@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any, assert_type
 
 import azjobs as az
-from azjobs import ActionResult, Credential, Job, PlannedWrite, ResourceGroup, RestResponse, VirtualMachine
+from azjobs import (
+    ActionResult,
+    BatchRehearsal,
+    Credential,
+    Job,
+    PlannedWrite,
+    ResourceGroup,
+    RestResponse,
+    VirtualMachine,
+)
 
 
 async def types_are_exact(creds: Credential, context: az.Context, anything: Any) -> None:
@@ -29,6 +38,16 @@ async def types_are_exact(creds: Credential, context: az.Context, anything: Any)
     assert_type(az.stop_az_vm("MyVm", stay_provisioned=True, as_job=True), Job[ActionResult])
     assert_type(az.start_az_vm(id="/subscriptions/x", what_if=True), list[PlannedWrite])
     assert_type(az.remove_az_vm("MyVm", resource_group_name="rg", as_job=True).result(), ActionResult)
+
+    for each in (az.start_az_vm, az.stop_az_vm, az.restart_az_vm, az.remove_az_vm):
+        assert_type(each(["a", "b"]), list[ActionResult])
+    assert_type(az.stop_az_vm(["a"], as_job=True), Job[list[ActionResult]])
+    assert_type(az.start_az_vm(id=("/subscriptions/x",), as_job=True, throttle_limit=2), Job[list[ActionResult]])
+    assert_type(az.restart_az_vm(["a"], as_job=True, job_name="x").result(), list[ActionResult])
+    assert_type(az.remove_az_vm(["a"], what_if=True), BatchRehearsal)
+    assert_type(az.remove_az_resource_group(["a"], as_job=True, fail_fast=True), Job[list[ActionResult]])
+    assert_type(az.remove_az_resource_group(["a"]), list[ActionResult])
+    assert_type(az.remove_az_resource_group(["a"], what_if=True), BatchRehearsal)
 
     assert_type(az.new_az_resource_group("rg", "eastus"), ResourceGroup)
     assert_type(az.new_az_resource_group("rg", "eastus", tag={"a": "b"}, as_job=True), Job[ResourceGroup])

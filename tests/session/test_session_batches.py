@@ -233,7 +233,8 @@ def test_nothing_begins_when_one_target_cannot_be_used(signed_in: Home) -> None:
     """Not for the targets before it either; too many, none, or a limit of none are refused likewise."""
     make_groups("whole")
     before = len(az.get_job())
-    for wrong in (["whole", "not/a name"], []):
+    wrong_ones: list[Any] = [["whole", "not/a name"], [], ["whole", ""], ["whole", 7]]
+    for wrong in wrong_ones:
         with pytest.raises(az.InvalidInput):
             az.remove_az_resource_group(wrong)
     with pytest.raises(az.InvalidInput, match="2 resource groups, more than the 1"):

@@ -6,8 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from core_samples import PUT, call, make_plan_job, make_process_job
+from core_samples import PUT, RESOURCE, call, make_plan_job, make_process_job
 
+from azjobs.core.arm import Request
 from azjobs.core.events import (
     Begun,
     ReadUrl,
@@ -19,10 +20,13 @@ from azjobs.core.events import (
     WriteOutput,
     WriteProgress,
 )
-from azjobs.core.job import Intended, Job, PlanWork, Queue
-from azjobs.core.states import JobState, Running
+from azjobs.core.job import BatchWork, Intended, Job, PlanWork, Queue, Watching
+from azjobs.core.layout import Layout
+from azjobs.core.states import Failed, JobState, Running
 from azjobs.daemon import runner as runners
+from azjobs.daemon.followers import Followers
 from azjobs.daemon.ledger import Ledger
+from azjobs.daemon.pruning import Pruning
 from azjobs.daemon.queues import Queues
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.time_limits import TimeLimits
@@ -62,7 +66,8 @@ class Engine:
     def __init__(self) -> None:
         self.now, self.world = 0.0, World()
         no_ballast = Ballast(Path("/dev/null/ballast"))  # nothing can be there
-        self.ledger = Ledger(MemoryStore(), no_ballast, on_commit=lambda _: None, on_broken=lambda _: None)
+        self.store = MemoryStore()
+        self.ledger = Ledger(self.store, no_ballast, on_commit=lambda _: None, on_broken=lambda _: None)
         self.runner = Runner(self.ledger, now=lambda: self.now)
         self.runner.requests = self.runner.processes = self.runner.records = self.world
         self.queues = Queues(self.runner)
@@ -125,6 +130,54 @@ def test_the_time_of_a_resumed_job_counts_from_there_for_the_next_daemon_too() -
         assert engine.state("j") is JobState.RUNNING
 
     asyncio.run(run())
+
+
+def test_the_time_of_a_batch_is_over_although_it_is_being_cancelled() -> None:
+    """Azure may take as long as it likes to cancel, or refuse to."""
+
+    async def run() -> tuple[Job, JobState]:
+        engine = Engine()
+        limits = TimeLimits(engine.runner)
+        deployment = Request("PUT", "/d", "d", {}, cancel_path="/d/cancel")
+        batch = make_process_job(uuid="b", work=BatchWork({JobState.RUNNING: 1}), state=Running(0.0), time_limit_s=0.01)
+        engine.take(batch)
+        calls = {"k": call(deployment, Watching(RESOURCE))}
+        engine.take(make_plan_job("rest@1", uuid="c", parent="b", state=Running(0.0), calls=calls))
+        ended = asyncio.get_running_loop().create_future()
+        engine.runner.on_finished.append(lambda job: ended.set_result(job) if job.uuid == "b" else None)
+        engine.runner.apply("b", StopAsked(1.0, cancel=True))
+        assert (engine.state("b"), engine.state("c")) == (JobState.STOPPING, JobState.STOPPING)
+        async with asyncio.timeout(30):
+            job = await ended
+        del limits
+        return job, engine.state("c")
+
+    job, child = asyncio.run(run())
+    assert isinstance(job.state, Failed)
+    assert (job.state.fault.code, child) == ("TimeLimit", JobState.STOPPED)
+
+
+def test_a_job_that_goes_on_again_is_not_removed_for_its_age(tmp_path: Path) -> None:
+    """It was found among those that have ended, and was resumed before its turn to be removed came."""
+    policy = tmp_path / "policy.json"
+    policy.touch(mode=0o600)
+    policy.write_text('{"keep_jobs": 0, "format": 1}')
+
+    async def run() -> tuple[list[int], JobState]:
+        engine = Engine()
+        calls = {"k": call(PUT, Watching(RESOURCE))}
+        engine.take(make_plan_job("rest@1", uuid="j", state=Running(0.0), calls=calls))
+        engine.runner.apply("j", StopAsked(1.0))
+        engine.ledger.commit()
+        stopped = engine.ledger.load("j")
+        assert stopped is not None
+        engine.runner.take(stopped)
+        engine.runner.apply("j", Resumed(2.0))
+        pruning = Pruning(engine.store, engine.ledger, Followers(), engine.ledger.remove, Layout(tmp_path))
+        removed = await pruning.apply()
+        return removed, engine.state("j")
+
+    assert asyncio.run(run()) == ([], JobState.RUNNING)
 
 
 def test_what_was_recalled_before_the_disk_was_full_is_known_when_there_is_room(

@@ -34,7 +34,11 @@ def several(*named: str | Sequence[str] | None) -> Sequence[str] | None:
         return None
     if sum(bool(one) for one in named) > 1 or len(found) > 1:
         raise InvalidInput("Say which ones in one way: by their names, or by their ids.")
-    unique = {name.lower(): name for name in reversed(found[0])}
+    names = list(found[0])
+    wrong = [name for name in names if not isinstance(name, str) or not name.strip()]
+    if wrong:
+        raise InvalidInput(f"Each target is a name or an id, as text, not {wrong[0]!r}. Nothing was begun.")
+    unique = {name.lower(): name for name in reversed(names)}
     return list(reversed(unique.values()))
 
 

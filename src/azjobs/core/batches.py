@@ -54,7 +54,7 @@ def step_batch(job: Job, work: BatchWork, event: Event) -> Outcome:
             return job, _begin_no_more(job, work) if counts.get(JobState.FAILED) else []
         case StopAsked(at, cancel):
             return _stop(job, work, Stopping(_started(job, at)), at, is_to_cancel=cancel)
-        case TimedOut(at) if not isinstance(job.state, NotStarted | Stopping):
+        case TimedOut(at) if not isinstance(job.state, NotStarted):
             assert job.time_limit_s is not None
             return _stop(job, work, Stopping(_started(job, at), over_time(job.time_limit_s)), at)
         case Recovered(at) if isinstance(job.state, Stopping):

@@ -18,6 +18,7 @@ from azjobs.core.errors import AzJobsError
 from azjobs.core.job import Job
 from azjobs.core.layout import Layout
 from azjobs.core.policy import FORMAT, REMEDY, Policy
+from azjobs.core.states import is_finished
 from azjobs.daemon.background import Background
 from azjobs.daemon.followers import Followers
 from azjobs.daemon.ledger import Ledger
@@ -119,8 +120,9 @@ class Pruning:
         uuids = self._store.find_ended(before=before, beyond=keep)
         removed: list[int] = []
         for start in range(0, len(uuids), BATCH):
-            loaded = [self._store.load(uuid) for uuid in uuids[start : start + BATCH]]
-            jobs = [job for job in loaded if job is not None]  # others may have removed one meanwhile
+            loaded = [self._ledger.load(uuid) for uuid in uuids[start : start + BATCH]]
+            # Meanwhile others may have removed one, or let it go on.
+            jobs = [job for job in loaded if job is not None and is_finished(job.state)]
             self._forget([job.uuid for job in jobs])
             await self._ledger.durable()
             for job in jobs:

@@ -11,7 +11,7 @@ import asyncio
 
 from azjobs.core.events import TimedOut
 from azjobs.core.job import Job, ProcessWork
-from azjobs.core.states import NotStarted, Stopping, is_finished, started_at_of
+from azjobs.core.states import NotStarted, is_finished, started_at_of
 from azjobs.daemon.runner import Runner
 from azjobs.process.identity import age_s, boot_id
 
@@ -37,7 +37,7 @@ class TimeLimits:
     def _moved(self, _before: Job, after: Job) -> None:
         if after.time_limit_s is None or isinstance(after.state, NotStarted):
             return
-        if is_finished(after.state) or isinstance(after.state, Stopping):
+        if is_finished(after.state):  # not before: a stop that has Azure cancel may take as long as it likes
             timer = self._timers.pop(after.uuid, None)
             if timer is not None:
                 timer.cancel()

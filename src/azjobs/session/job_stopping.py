@@ -121,6 +121,8 @@ def _await_cancels(here: Local, uuids: Sequence[str]) -> list[str]:
             if None not in outcomes:
                 return [sentence for outcome in outcomes for sentence in outcome or ()]
             changes.next()
+            while changes.next(0) is not None:  # one look for all that was told meanwhile
+                pass
 
 
 def _of_batch(here: Local, view: JobView) -> list[str] | None:
