@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from job_functions import add, count_until, raise_error, say_on_every_stream, wait_for
+from upstream_functions import add, count_until, raise_error, say_on_every_stream, wait_for
 
 import azjobs as az
 from azjobs.core.errors import InvalidInput, JobNotFound

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from job_functions import add, count_until, process_id, wait_for
+from upstream_functions import add, count_until, process_id, wait_for
 
 import azjobs as az
 from azjobs.core.errors import JobNotFinished
@@ -258,8 +258,8 @@ def test_a_job_goes_on_without_its_program(live: Home, shell: Shell, tmp_path: P
     """Another session sees it, and has its value."""
     flag = tmp_path / "flag"
     done = Python(live)(
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nimport job_functions\n"
-        f"az.start_job(job_functions.wait_for, argument_list=[{str(flag)!r}], name='left')"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nimport upstream_functions\n"
+        f"az.start_job(upstream_functions.wait_for, argument_list=[{str(flag)!r}], name='left')"
     )
     assert done.code == 0, done
     assert shell("azjobs job get left").json["state"] == "Running"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from job_functions import add, arguments, process_id, read_lines, where
+from upstream_functions import add, arguments, process_id, read_lines, where
 
 import azjobs as az
 from azjobs.core.errors import InvalidInput, JobNotFound
