@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from core_samples import PUT, RESOURCE, call, make_plan_job, make_process_job
+from msgspec.structs import replace
 
 from azjobs.core.arm import Request
 from azjobs.core.events import (
     Begun,
+    ProcessEnded,
     ReadUrl,
     Resumed,
     SendRequest,
@@ -20,7 +22,7 @@ from azjobs.core.events import (
     WriteOutput,
     WriteProgress,
 )
-from azjobs.core.job import BatchWork, Intended, Job, PlanWork, Queue, Watching
+from azjobs.core.job import BatchWork, Intended, Job, PlanWork, ProcessWork, Queue, Watching
 from azjobs.core.layout import Layout
 from azjobs.core.states import Failed, JobState, Running
 from azjobs.daemon import runner as runners
@@ -104,6 +106,26 @@ def test_a_job_that_is_gone_before_its_turn_comes_keeps_no_turn(how: str) -> Non
             engine.runner.drop("first")
             engine.queues.leave(first)
             assert engine.state("second") is JobState.RUNNING
+
+    asyncio.run(run())
+
+
+def test_a_job_is_found_by_the_key_it_has_now_until_it_ends() -> None:
+    """One whose key was lost with the keeper gets a new one; the old one opens nothing any more."""
+
+    async def run() -> None:
+        engine = Engine()
+        job = make_process_job(uuid="j", state=Running(0.0))
+        assert isinstance(job.work, ProcessWork)
+        engine.take(replace(job, work=replace(job.work, key_sha256="old")))
+        assert engine.runner.find_by_key("old") is not None
+        engine.runner.replace(replace(job, work=replace(job.work, key_sha256="new")))
+        found = engine.runner.find_by_key("new")
+        assert found is not None
+        assert found.uuid == "j"
+        assert engine.runner.find_by_key("old") is None
+        engine.runner.apply("j", ProcessEnded(1.0, "completed"))
+        assert engine.runner.find_by_key("new") is None
 
     asyncio.run(run())
 
