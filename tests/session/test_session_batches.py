@@ -260,6 +260,24 @@ def test_a_protected_target_is_left_alone_and_told_apart_from_the_others(signed_
     assert az.get_az_resource_group("kept").name == "kept"
 
 
+def test_an_override_of_a_protection_holds_for_one_command_and_not_for_its_retry(signed_in: Home) -> None:
+    """Said again, it holds again."""
+    az.add_az_protection(resource_group_name="guarded")
+    try:
+        first = az.remove_az_resource_group("guarded", override_protection="guarded", as_job=True)
+        az.wait_job(first, timeout=LIMIT_S)
+        assert first.error is not None
+        assert first.error.code == "ResourceGroupNotFound"
+        make_groups("guarded")
+        second = retry_job(first)
+        az.wait_job(second, timeout=LIMIT_S)
+        assert second.error is not None
+        assert second.error.code == "ResourceProtected"
+        assert retry_job(first, override_protection="guarded").result(LIMIT_S).name == "guarded"
+    finally:
+        az.remove_az_protection(resource_group_name="guarded")
+
+
 def test_a_rehearsal_of_many_says_how_many_and_shows_a_sample(signed_in: Home) -> None:
     """Nothing is written."""
     names = [f"try-{n}" for n in range(5)]

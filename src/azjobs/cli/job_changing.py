@@ -77,6 +77,7 @@ def retry_job(
     all_targets: bool = False,
     name: str = "",
     throttle_limit: int | None = None,
+    override_protection: Sequence[str] = (),
 ) -> int:
     """Do again what an ended Azure job failed to do; of a batch the targets that failed or were stopped.
 
@@ -88,11 +89,18 @@ def retry_job(
         all_targets: Do all targets of the batch again, or the job although it did not fail.
         name: What the new job is to be called.
         throttle_limit: How many targets are at work at once; as before when not given.
+        override_protection: Remove or stop it although it is protected under this name; it does not count from before.
     """
     from azjobs.session.batches import retry_job as retry  # noqa: PLC0415 - the other commands need no plans
 
     job: int | str = int(id) if id.isdecimal() else id
-    again = retry(job, failed_only=not all_targets, name=name, throttle_limit=throttle_limit)
+    again = retry(
+        job,
+        failed_only=not all_targets,
+        name=name,
+        throttle_limit=throttle_limit,
+        override_protection=override_protection,
+    )
     show_jobs(shell, [again.view], is_one=True)
     return 0
 

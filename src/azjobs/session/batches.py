@@ -124,7 +124,14 @@ def run_batch(  # noqa: PLR0913 - what a batch is made of; all but two by name
     return [shape(value) for value in run_attached(here, submit)]
 
 
-def retry_job(job: JobLike, *, failed_only: bool = True, name: str = "", throttle_limit: int | None = None) -> Job[Any]:
+def retry_job(
+    job: JobLike,
+    *,
+    failed_only: bool = True,
+    name: str = "",
+    throttle_limit: int | None = None,
+    override_protection: str | Sequence[str] | None = None,
+) -> Job[Any]:
     """Do again what an ended Azure job, or targets of an ended batch, failed to do; returns the new job at once.
 
     It acts in the context of the first one, whatever is current now, with its
@@ -136,6 +143,7 @@ def retry_job(job: JobLike, *, failed_only: bool = True, name: str = "", throttl
         failed_only: of a batch only the targets that failed or were stopped; else all.
         name: the new job's name; that of the first one when not given.
         throttle_limit: how many targets are at work at once; as before when not given.
+        override_protection: names of protections that do not hold this time; those of the first time do not count.
 
     Raises:
         JobNotFound: it is not there.
@@ -160,6 +168,8 @@ def retry_job(job: JobLike, *, failed_only: bool = True, name: str = "", throttl
             submit: Submit | SubmitBatch = Submit(0, _again(view, name))
         case JobType.BATCH:
             submit = _batch_again(view, name, failed_only=failed_only, throttle_limit=throttle_limit)
+    names = (override_protection,) if isinstance(override_protection, str) else tuple(override_protection or ())
+    submit = replace(submit, job=replace(submit.job, overrides=names))
     return Job[Any](here.client.ask(submit, Accepted).job.uuid, here)
 
 
@@ -182,7 +192,6 @@ def _anew(row: Row, name: str, work: PlanWork | BatchWork) -> Row:
         grants=row.grants,
         target=row.target,
         autosave=row.autosave,
-        overrides=row.overrides,
         labels=row.labels,
         time_limit_s=row.time_limit_s,
     )
