@@ -58,14 +58,15 @@ def test_the_shell_labels_in_the_same_way(home: Home, shell: Shell) -> None:
 
 def test_azure_jobs_and_the_children_of_batches_are_labelled_too(signed_in: Home) -> None:
     """In Python and in the shell; a child has the labels of its batch, and is listed with it only."""
-    labels, shell = {"env": "dev"}, Shell(signed_in, "labels")
+    labels, shell = {"env": "dev", "test": "labels"}, Shell(signed_in, "labels")
+    before = len(az.get_job())
     one = az.new_az_resource_group("labelled-1", "eastus", as_job=True, labels=labels)
     connect = "azjobs account connect --environment AzureSimulator >/dev/null"
-    new = "azjobs resource-group new labelled-2 --location eastus --label env=dev --label of=shell --as-job -q"
-    done = shell(f"{connect} && {new}")
+    asked = "--label env=dev --label test=labels --label of=shell"
+    done = shell(f"{connect} && azjobs resource-group new labelled-2 --location eastus {asked} --as-job -q")
     two = az.get_job(int(done.out))
     az.wait_job([one, two], timeout=30)
-    assert (one.labels, two.labels) == (labels, {"env": "dev", "of": "shell"})
+    assert (one.labels, two.labels) == (labels, {**labels, "of": "shell"})
     batch = az.remove_az_resource_group(["labelled-1", "labelled-2"], as_job=True, labels=labels)
     batch.result(30)
     assert [child.labels for child in batch.child_jobs] == [labels, labels]
@@ -73,5 +74,5 @@ def test_azure_jobs_and_the_children_of_batches_are_labelled_too(signed_in: Home
     assert az.wait_job(label={"of": "*"}, timeout=30) == [two]
     with pytest.raises(InvalidInput, match="is no name of a label"):
         az.new_az_resource_group("labelled-3", "eastus", as_job=True, labels={"": "x"})
-    assert len(az.get_job()) == 3
-    az.remove_job(az.get_job(), force=True)
+    assert len(az.get_job()) == before + 3
+    az.remove_job([one, two, batch])

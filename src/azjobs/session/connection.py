@@ -192,8 +192,8 @@ class Connection:
 
     def _next_reply(self, timeout_s: float | None) -> Reply:
         while not self._arrived:
-            self._sock.settimeout(timeout_s)
             try:
+                self._sock.settimeout(timeout_s)  # of a socket that another thread has closed it is an error too
                 data = self._sock.recv(READ_BYTES)
             except (TimeoutError, BlockingIOError):
                 raise
