@@ -21,6 +21,7 @@ def _fresh(fresh_session: None) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_jobs_left(live: Home, _fresh: None) -> Iterator[None]:
+    az.remove_job(az.get_job(), force=True)  # of tests in other folders, in the same home
     yield
     az.remove_job(az.get_job(), force=True)
 
