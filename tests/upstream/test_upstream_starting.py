@@ -58,7 +58,7 @@ def test_a_shell_line_starts_a_job(shell: Shell) -> None:
     """And shows it at once; the shell has put in its variables before, of which one that is not set is empty."""
     done = shell('azjobs job start -q -- echo "[$NOT_SET]"')
     assert (done.code, done.err) == (0, "")
-    assert shell(f"azjobs job receive {done.out} --wait").out == "[]\n"
+    assert shell(f"azjobs job receive {done.out.strip()} --wait").out == "[]\n"
 
 
 @pytest.mark.upstream(19, 67, 68, 96)
