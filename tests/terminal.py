@@ -131,12 +131,16 @@ class Home:
     def process(self, word: str) -> int:
         """The pid of the one process whose command line has `word`: "_main.daemon", "keeper.py".
 
-        The keeper's own command line has the daemon's in it, as what it starts.
+        The keeper's own command line has the daemon's in it, as what it starts;
+        and whoever is just being forked has the line of the one that forks.
         """
-        own_part = {pid: line.partition(" -- ")[0] for pid, line in self.pids().items()}
-        hits = [pid for pid, line in own_part.items() if word in line]
-        assert len(hits) == 1, self.pids()
-        return hits[0]
+
+        def hits() -> list[int]:
+            own_part = {pid: line.partition(" -- ")[0] for pid, line in self.pids().items()}
+            return [pid for pid, line in own_part.items() if word in line]
+
+        found: list[int] = wait_until(lambda: pids if len(pids := hits()) == 1 else None, what=f"one {word} runs")
+        return found[0]
 
     def kill(self, word: str) -> int:
         """Kill that process with SIGKILL; returns its pid."""
