@@ -33,8 +33,8 @@ from azjobs.core.states import (
     Running,
     Stopped,
     Stopping,
+    began_at,
     is_finished,
-    started_at_of,
 )
 
 Outcome = tuple[Job, list[Effect]]
@@ -53,10 +53,10 @@ def step_batch(job: Job, work: BatchWork, event: Event) -> Outcome:
             job = _settled(job, replace(work, counts=counts), at)
             return job, _begin_no_more(job, work) if counts.get(JobState.FAILED) else []
         case StopAsked(at, cancel):
-            return _stop(job, work, Stopping(_started(job, at)), at, is_to_cancel=cancel)
+            return _stop(job, work, Stopping(began_at(job.state, at)), at, is_to_cancel=cancel)
         case TimedOut(at) if not isinstance(job.state, NotStarted):
             assert job.time_limit_s is not None
-            return _stop(job, work, Stopping(_started(job, at), over_time(job.time_limit_s)), at)
+            return _stop(job, work, Stopping(began_at(job.state, at), over_time(job.time_limit_s)), at)
         case Recovered(at) if isinstance(job.state, Stopping):
             return _stop(job, work, job.state, at)
     return job, []
@@ -75,7 +75,7 @@ def _stop(job: Job, work: BatchWork, state: Stopping, at: float, *, is_to_cancel
 def _settled(job: Job, work: BatchWork, at: float) -> Job:
     """Say how far the batch is, from the states of its children."""
     counts, total = work.counts, work.total
-    job, started_at = replace(job, work=work), _started(job, at)
+    job, started_at = replace(job, work=work), began_at(job.state, at)
     ended = total - unfinished(counts)
     failed = counts.get(JobState.FAILED, 0)
     if ended == total:
@@ -98,7 +98,7 @@ def _begin_no_more(job: Job, work: BatchWork) -> list[Effect]:
 
 def _ended(job: Job, work: BatchWork, at: float) -> Job:
     """Failed if any failed, Stopped if any was stopped, else Completed."""
-    counts, started_at = work.counts, _started(job, at)
+    counts, started_at = work.counts, began_at(job.state, at)
     failed, stopped = counts.get(JobState.FAILED, 0), counts.get(JobState.STOPPED, 0)
     over = job.state.fault if isinstance(job.state, Stopping) else None
     job = replace(job, status_message="", percent=None)
@@ -117,8 +117,3 @@ def _moved(counts: dict[JobState, int], before: JobState, after: JobState) -> di
     moved = {**counts, before: counts.get(before, 0) - 1}
     moved[after] = moved.get(after, 0) + 1
     return {state: n for state, n in moved.items() if n}
-
-
-def _started(job: Job, at: float) -> float:
-    started_at = started_at_of(job.state)
-    return at if started_at is None else started_at

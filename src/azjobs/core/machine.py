@@ -49,8 +49,8 @@ from azjobs.core.states import (
     Running,
     Stopped,
     Stopping,
+    began_at,
     is_finished,
-    started_at_of,
 )
 
 Outcome = tuple[Job, list[Effect]]
@@ -166,7 +166,7 @@ def _end_cancelled(job: Job, work: PlanWork, at: float, effects: list[Effect]) -
 
 def _complete(job: Job, result: Done, at: float, effects: list[Effect]) -> Outcome:
     remote_state = "Succeeded" if job.remote_state else ""
-    job = replace(job, state=Completed(_started(job, at), at), remote_state=remote_state, is_cancelling=False)
+    job = replace(job, state=Completed(began_at(job.state, at), at), remote_state=remote_state, is_cancelling=False)
     return replace(job, status_message="", percent=None), [*effects, WriteOutput(result.result)]
 
 
@@ -204,7 +204,7 @@ def _wind_down(work: PlanWork) -> tuple[PlanWork, list[Effect]]:
 def _go_on(job: Job, work: PlanWork, at: float, effects: list[Effect]) -> Outcome:
     """Say how far the job is: blocked while a call waits for an answer, else running."""
     question = _question(job, work)
-    started_at = _started(job, at)
+    started_at = began_at(job.state, at)
     message = stopping.describe(work) if job.is_cancelling else progress.describe(work)
     percent = progress.percent_of(work)
     if question is not None:
@@ -231,7 +231,7 @@ def _fail(job: Job, work: PlanWork, fault: Fault, at: float, effects: list[Effec
     fault = replace(fault, left=progress.left_behind(work))
     remote_state = "Failed" if job.remote_state else ""
     job = replace(job, failing=None, is_cancelling=False, percent=None, status_message="", remote_state=remote_state)
-    return replace(job, state=Failed(_started(job, at), at, fault)), [*effects, WriteError(fault)]
+    return replace(job, state=Failed(began_at(job.state, at), at, fault)), [*effects, WriteError(fault)]
 
 
 def _hold(job: Job, work: PlanWork, event: SecretMissing | SignInMissing) -> Outcome:
@@ -243,7 +243,7 @@ def _hold(job: Job, work: PlanWork, event: SecretMissing | SignInMissing) -> Out
         before = asked.names if asked is not None and asked.kind is QuestionKind.SECRET else ()
         question = ask_for_secrets(work.secrets, (*before, *event.names))
     work = replace(work, calls={**work.calls, event.call: calls.held(work.calls[event.call])})
-    return _advance(replace(job, work=work, state=Blocked(_started(job, event.at), question)), event.at)
+    return _advance(replace(job, work=work, state=Blocked(began_at(job.state, event.at), question)), event.at)
 
 
 def _release(job: Job, work: PlanWork, at: float, choice: str) -> Outcome:
@@ -284,7 +284,7 @@ def _stop(job: Job, work: PlanWork, event: StopAsked) -> Outcome:
 def _resume(job: Job, at: float) -> Outcome:
     """Take a stopped job up again from its calls, as after the death of a daemon; of its next end is told anew."""
     notice = replace(job.notice, is_given=False) if job.notice is not None else None
-    resumed = replace(job, state=Running(_started(job, at)), status_message="", notice=notice, resumed_at=at)
+    resumed = replace(job, state=Running(began_at(job.state, at)), status_message="", notice=notice, resumed_at=at)
     if isinstance(job.work, BatchWork) and is_finished(job.state):  # its children go on, and tell it the rest
         return resumed, []
     if not stopping.is_resumable(job):
@@ -309,8 +309,3 @@ def _with_phase(job: Job, work: PlanWork, key: str, phase: Phase) -> Job:
     if isinstance(phase, Watching) and phase.status and not call.request.cancels:
         return replace(job, remote_state=phase.status)
     return job
-
-
-def _started(job: Job, at: float) -> float:
-    started_at = started_at_of(job.state)
-    return at if started_at is None else started_at

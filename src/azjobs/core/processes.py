@@ -32,8 +32,8 @@ from azjobs.core.states import (
     Running,
     Stopped,
     Stopping,
+    began_at,
     is_process_waiting,
-    started_at_of,
 )
 
 Outcome = tuple[Job, list[Effect]]
@@ -60,9 +60,9 @@ def step_process(job: Job, work: ProcessWork, event: Event) -> Outcome:
             effects: list[Effect] = [] if is_process_waiting(job.state) else [StartProcess()]
             return replace(job, state=Running(job.state.started_at), status_message=""), effects
         case StopAsked(at) if isinstance(job.state, NotStarted | Blocked) and not is_process_waiting(job.state):
-            return replace(job, state=Stopped(_started(job, at), at), status_message=""), []
+            return replace(job, state=Stopped(began_at(job.state, at), at), status_message=""), []
         case StopAsked(at):
-            return replace(job, state=Stopping(_started(job, at)), status_message=""), [StopProcess()]
+            return replace(job, state=Stopping(began_at(job.state, at)), status_message=""), [StopProcess()]
         case TimedOut(at) if isinstance(job.state, Running | Blocked):
             return _time_out(job, at)
         case Recovered() if isinstance(job.state, Running):  # said only of a job of which nothing has run
@@ -80,13 +80,13 @@ def _after_missing(job: Job, work: ProcessWork, at: float, names: tuple[str, ...
 
 
 def _block(job: Job, at: float, question: Question) -> Outcome:
-    return replace(job, state=Blocked(_started(job, at), question), status_message=question.text), []
+    return replace(job, state=Blocked(began_at(job.state, at), question), status_message=question.text), []
 
 
 def _time_out(job: Job, at: float) -> Outcome:
     """What runs is ended; what waited for its secrets has never begun."""
     assert job.time_limit_s is not None
-    fault, started_at = over_time(job.time_limit_s), _started(job, at)
+    fault, started_at = over_time(job.time_limit_s), began_at(job.state, at)
     job = replace(job, status_message="")
     if isinstance(job.state, Blocked) and not is_process_waiting(job.state):
         return replace(job, state=Failed(started_at, at, fault)), []
@@ -94,7 +94,7 @@ def _time_out(job: Job, at: float) -> Outcome:
 
 
 def _end(job: Job, event: ProcessEnded) -> Outcome:
-    started_at = _started(job, event.at)
+    started_at = began_at(job.state, event.at)
     job = replace(job, status_message="")
     over = job.state.fault if isinstance(job.state, Stopping) else None
     if over is not None and event.outcome != "completed":
@@ -105,8 +105,3 @@ def _end(job: Job, event: ProcessEnded) -> Outcome:
         return replace(job, state=Completed(started_at, event.at)), []
     fault = event.fault or Fault("ProcessDied", "The job's process ended without saying how.")
     return replace(job, state=Failed(started_at, event.at, fault)), []
-
-
-def _started(job: Job, at: float) -> float:
-    started_at = started_at_of(job.state)
-    return at if started_at is None else started_at

@@ -151,6 +151,12 @@ def started_at_of(state: State) -> float | None:
     return None if isinstance(state, NotStarted) else state.started_at
 
 
+def began_at(state: State, at: float) -> float:
+    """When the work began; `at`, if it begins, or ends before it has begun, just now."""
+    started_at = started_at_of(state)
+    return at if started_at is None else started_at
+
+
 def ended_at_of(state: State) -> float | None:
     """When the job ended, if it did."""
     return state.ended_at if isinstance(state, Completed | Failed | Stopped) else None

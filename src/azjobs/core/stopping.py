@@ -16,7 +16,7 @@ from azjobs.core.arm import Answer, OnUnanswered, Request
 from azjobs.core.errors import Fault, Sent
 from azjobs.core.events import Effect
 from azjobs.core.job import BatchWork, Call, Ended, Intended, Job, PlanWork, Watching
-from azjobs.core.states import Stopped, is_finished, started_at_of
+from azjobs.core.states import Stopped, began_at, is_finished
 
 CANCELED = "Canceled"  # the service's own spelling, as `remote_state`
 
@@ -166,8 +166,7 @@ def refusal_to_resume(job: Job) -> str:
 
 
 def _stopped(job: Job, at: float, remote_state: str, message: str) -> Job:
-    started_at = started_at_of(job.state)
-    state = Stopped(at if started_at is None else started_at, at, remote_state)
+    state = Stopped(began_at(job.state, at), at, remote_state)
     job = replace(job, state=state, status_message=message, remote_state=remote_state)
     return replace(job, percent=None, failing=None, is_cancelling=False)
 

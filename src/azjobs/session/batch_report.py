@@ -31,7 +31,6 @@ class TargetReport(msgspec.Struct, frozen=True):
     value: Any = None
     error: Fault | None = None
     status_message: str = ""
-    arguments: dict[str, Any] = {}
 
 
 def report_of(view: JobView, *, has_values: bool = True, is_shaped: bool = True) -> list[TargetReport]:
@@ -79,8 +78,4 @@ def _target_report(child: JobView, *, has_value: bool, is_shaped: bool) -> Targe
     elif state is JobState.FAILED and error is None:
         error = failure_of(child).fault
     row = child.row
-    return TargetReport(row.target, child.id, child.uuid, state, value, error, child.status, _arguments(child))
-
-
-def _arguments(child: JobView) -> dict[str, Any]:
-    return dict(getattr(child.row.work, "arguments", {}))
+    return TargetReport(row.target, child.id, child.uuid, state, value, error, child.status)

@@ -74,8 +74,8 @@ def get_job(
     if missing:
         raise not_found(missing)
     if is_one(job) and not any(which.values()) and more == NOTHING_MORE:
-        return _handle(found[0], here)
-    return [_handle(view, here) for view in sorted(found, key=by_id)]
+        return handle_of(found[0], here)
+    return [handle_of(view, here) for view in sorted(found, key=by_id)]
 
 
 def is_one(job: object) -> bool:
@@ -103,7 +103,7 @@ def wait_job(
     here = local()
     views = select_to_act(here, job, which)
     ended = wait_until_over(here, [view.uuid for view in views], timeout_s=timeout, is_any=any)
-    return [_handle(view, here) for view in views if view.uuid in ended]
+    return [handle_of(view, here) for view in views if view.uuid in ended]
 
 
 def wait_until_over(here: Local, uuids: Sequence[str], *, timeout_s: float | None, is_any: bool = False) -> set[str]:
@@ -174,7 +174,8 @@ def view_of(here: Local, job: JobLike) -> JobView:
     return views[0]
 
 
-def _handle(view: JobView, here: Local) -> Job[Any]:
+def handle_of(view: JobView, here: Local) -> Job[Any]:
+    """Return the handle of a job that was looked at."""
     from azjobs.session.jobs import Job
 
     return Job(view.uuid, here)

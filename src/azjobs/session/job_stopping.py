@@ -12,7 +12,7 @@ from azjobs.core.errors import JobBlocked, JobNotStopped
 from azjobs.core.job import BatchWork, PlanWork
 from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, JobState
-from azjobs.session.job_list import is_one, wait_until_over
+from azjobs.session.job_list import handle_of, is_one, wait_until_over
 from azjobs.session.local import Local, local
 from azjobs.session.looking import load_children, load_views
 from azjobs.session.selecting import Selectors, select_to_act
@@ -43,7 +43,7 @@ def stop_job(job: Jobs | None = None, *, cancel: bool = False, **which: Unpack[S
     here = local()
     views = select_to_act(here, job, which)
     stop_views(here, views, cancel=cancel)
-    return [_handle(view, here) for view in views]
+    return [handle_of(view, here) for view in views]
 
 
 def stop_views(here: Local, views: Sequence[JobView], *, cancel: bool = False) -> list[str]:
@@ -85,7 +85,7 @@ def resume_job(job: Jobs | None = None, **which: Unpack[Selectors]) -> Job[Any] 
     here = local()
     views = select_to_act(here, job, which)
     resume_views(here, views)
-    handles = [_handle(view, here) for view in views]
+    handles = [handle_of(view, here) for view in views]
     return handles[0] if is_one(job) and not any(which.values()) else handles
 
 
@@ -157,9 +157,3 @@ def _outcome(view: JobView) -> str:
     if view.state is not JobState.STOPPED:
         return f"{' '.join(_refusals(view))} It goes on: azjobs job wait {view.id}"
     return view.row.status_message
-
-
-def _handle(view: JobView, here: Local) -> Job[Any]:
-    from azjobs.session.jobs import Job
-
-    return Job(view.uuid, here)
