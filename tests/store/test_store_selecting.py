@@ -168,3 +168,26 @@ def test_listings_are_answered_by_an_index(store_file: Path, name: str, index: s
     assert any(index in line for line in plan), plan
     assert all("INDEX" in line for line in plan if " jobs" in line), plan
     assert not [line for line in plan if "B-TREE" in line]
+
+
+@pytest.mark.parametrize("ended", [Completed(1.0, 600.0), Failed(1.0, 600.0, FAULT)])
+def test_job_that_ends_while_it_is_listed_is_in_the_list(
+    store_file: Path, monkeypatch: pytest.MonkeyPatch, ended: State
+):
+    """A listing is of one instant: what ends between two of its statements is shown as it was, not left out."""
+    fill(store_file)
+    with contextlib.closing(SqliteStore(store_file)) as store:
+
+        def end_it_before(name: str) -> str:
+            job = store.load("runs")
+            assert job is not None
+            if name == "read_unfinished_jobs":
+                store.save([msgspec.structs.replace(job, state=ended)])
+                store.commit()
+            return query(name)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("azjobs.store.reader.query", end_it_before)
+            listed = {job.uuid: job.state for job in read_jobs(store_file)}
+        assert (len(listed), listed["runs"]) == (11, Running(1.0))
+        assert {job.uuid: job.state for job in read_jobs(store_file)}["runs"] == ended

@@ -12,6 +12,9 @@ SELECT count(*) FROM sqlite_schema;
 -- job_format --
 SELECT job_format FROM head;
 
+-- begin_reading --
+BEGIN DEFERRED;
+
 -- begin --
 BEGIN IMMEDIATE;
 

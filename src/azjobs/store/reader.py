@@ -238,11 +238,12 @@ def _is_current(db: sqlite3.Connection) -> bool:
 
 @contextlib.contextmanager
 def _opened(file: Path) -> Iterator[sqlite3.Connection | None]:
-    """Open the store; None when there is none yet."""
+    """Open the store as it is at one instant, whatever is committed meanwhile; None when there is none yet."""
     if not file.exists():
         yield None
         return
     with told(file), _reading(file) as db:
+        db.execute(query("begin_reading"))
         check(db, file)
         yield db if _version(db) else None
 
