@@ -128,6 +128,7 @@ class BothStores(RuleBasedStateMachine):
         """What one store tells, the other tells too."""
         self.both(lambda store: store.load_all())
         self.both(lambda store: store.load_unfinished())
+        self.both(lambda store: [job.uuid for job in store.load_children("batch")])
         self.both(lambda store: store.load_sign_ins())
         self.both(lambda store: (store.load_removed(), store.oldest_end()))
         self.both(lambda store: [(store.load(uuid), store.payload(uuid)) for uuid in "abcd"])

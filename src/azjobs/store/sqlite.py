@@ -42,6 +42,7 @@ class _Changes:
     def __init__(self) -> None:
         self.jobs: dict[str, Job | None] = {}
         self.rows: dict[str, dict[str, Any]] = {}
+        self.anew: set[str] = set()  # removed and added again: each comes after those that stayed
         self.payloads: dict[str, bytes | None] = {}
         self.removed: dict[str, bool] = {}
         self.sign_ins: dict[tuple[str, str], SignIn | None] = {}
@@ -96,6 +97,9 @@ class SqliteStore:
         known = self.load(job.uuid)
         if known is not None:
             return known
+        if job.uuid in self._changes.jobs:
+            del self._changes.jobs[job.uuid]
+            self._changes.anew.add(job.uuid)
         self._changes.put(msgspec.structs.replace(job, id=None))
         self._changes.removed[job.uuid] = False  # its files are its own
         if payload:
@@ -177,10 +181,7 @@ class SqliteStore:
 
     def load_children(self, uuid: str) -> list[Job]:
         """Return the children of a batch."""
-        documents = self._rows("load_children", uuid)
-        found = {job.uuid: job for job in (parse_stored_job(document, self._file) for (document,) in documents)}
-        changed = {child: job for child, job in self._changes.jobs.items() if job is None or job.parent == uuid}
-        return [job for job in (found | changed).values() if job is not None]
+        return [job for job in self._load_with_changes("load_children", uuid) if job.parent == uuid]
 
     # Payloads and sign-ins
 
@@ -264,7 +265,7 @@ class SqliteStore:
         if fenced.rowcount != 1:
             self._is_fenced = True
             raise Fenced
-        removed = [(uuid,) for uuid, job in changes.jobs.items() if job is None]
+        removed = [(uuid,) for uuid, job in changes.jobs.items() if job is None or uuid in changes.anew]
         self._db.executemany(query("remove_job"), removed)
         self._db.executemany(query("save_job"), changes.rows.values())
         for uuid, payload in changes.payloads.items():
@@ -297,12 +298,17 @@ class SqliteStore:
         return bool(self._rows("has_job", uuid))
 
     def _load_all(self, name: str) -> list[Job]:
+        return sorted(self._load_with_changes(name), key=lambda job: job.submitted_at)
+
+    def _load_with_changes(self, name: str, *parameters: str) -> list[Job]:
+        """Return the jobs of a statement and all that changed since: the caller drops those that fit no more."""
         found: dict[str, Job | None] = {}
-        for (document,) in self._rows(name):
+        for (document,) in self._rows(name, *parameters):
             job = parse_stored_job(document, self._file)
-            found[job.uuid] = job
+            if job.uuid not in self._changes.anew:
+                found[job.uuid] = job
         found.update(self._changes.jobs)
-        return sorted((job for job in found.values() if job is not None), key=lambda job: job.submitted_at)
+        return [job for job in found.values() if job is not None]
 
     def _checkpoint(self) -> None:
         if self._checkpointer is None:
