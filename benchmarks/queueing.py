@@ -41,7 +41,7 @@ def main() -> None:
 def begin_batch(az: object, home: Path) -> None:
     """A batch of as many targets, one at a time; meanwhile another client asks how long it is kept waiting."""
     from azjobs.core.wire import DaemonStatus, Status  # noqa: PLC0415 - as above
-    from azjobs.session.local import local  # noqa: PLC0415 - as above
+    from azjobs.session.link.local import local  # noqa: PLC0415 - as above
 
     az.connect_az_account(environment="AzureSimulator")  # type: ignore[attr-defined]  # the module
     local().client.ask(Status(0), DaemonStatus)

@@ -103,7 +103,7 @@ def fresh_session() -> Iterator[None]:
 
 
 def _forget_session() -> None:
-    from azjobs.session import local  # noqa: PLC0415 - only for those who need it
+    from azjobs.session.link import local  # noqa: PLC0415 - only for those who need it
 
     local.close_all()
     local._memories.clear()

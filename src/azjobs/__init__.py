@@ -79,42 +79,42 @@ if TYPE_CHECKING:
     from azjobs.core.states import JobState
     from azjobs.core.version import VERSION as __version__  # noqa: N811 - the name every package has
     from azjobs.process.progress import write_progress
-    from azjobs.session.access_tokens import AccessToken, get_az_access_token
-    from azjobs.session.accounts.signing_in import connect_az_account
-    from azjobs.session.accounts.signing_out import disconnect_az_account
-    from azjobs.session.answering import answer_job
-    from azjobs.session.autosave import (
-        AutosaveSetting,
-        disable_az_context_autosave,
-        enable_az_context_autosave,
-        get_az_context_autosave_setting,
-    )
-    from azjobs.session.batch_report import TargetReport
-    from azjobs.session.batches import retry_job
-    from azjobs.session.context import Context
-    from azjobs.session.context_files import import_az_context, save_az_context
-    from azjobs.session.contexts import get_az_context, select_az_context
-    from azjobs.session.credentials import get_credential
-    from azjobs.session.environments import (
+    from azjobs.session.accounts.context_files import import_az_context, save_az_context
+    from azjobs.session.accounts.credentials import get_credential
+    from azjobs.session.accounts.environments import (
         add_az_environment,
         get_az_environment,
         remove_az_environment,
         set_az_environment,
     )
-    from azjobs.session.inventory import get_az_subscription, get_az_tenant
-    from azjobs.session.job_list import get_job, remove_job, wait_job
-    from azjobs.session.job_stopping import resume_job, stop_job
-    from azjobs.session.jobs import Job
-    from azjobs.session.keeping_contexts import clear_az_context, remove_az_context, rename_az_context
-    from azjobs.session.keeping_jobs import get_job_policy, prune_jobs, set_job_policy
-    from azjobs.session.plans import Detached
-    from azjobs.session.protections import add_az_protection, get_az_protection, remove_az_protection
-    from azjobs.session.receiving import Received, receive_job
-    from azjobs.session.setting_contexts import set_az_context
-    from azjobs.session.starting import start_job
-    from azjobs.session.tracking import track
-    from azjobs.session.values import Unopened
-    from azjobs.session.watching import JobEvent, watch_jobs
+    from azjobs.session.accounts.inventory import get_az_subscription, get_az_tenant
+    from azjobs.session.accounts.keeping_contexts import clear_az_context, remove_az_context, rename_az_context
+    from azjobs.session.accounts.setting_contexts import set_az_context
+    from azjobs.session.accounts.signing_in import connect_az_account
+    from azjobs.session.accounts.signing_out import disconnect_az_account
+    from azjobs.session.contexts.access_tokens import AccessToken, get_az_access_token
+    from azjobs.session.contexts.autosave import (
+        AutosaveSetting,
+        disable_az_context_autosave,
+        enable_az_context_autosave,
+        get_az_context_autosave_setting,
+    )
+    from azjobs.session.contexts.choosing import get_az_context, select_az_context
+    from azjobs.session.contexts.context import Context
+    from azjobs.session.contexts.protections import add_az_protection, get_az_protection, remove_az_protection
+    from azjobs.session.jobs.answering import answer_job
+    from azjobs.session.jobs.batch_report import TargetReport
+    from azjobs.session.jobs.job import Job
+    from azjobs.session.jobs.job_list import get_job, remove_job, wait_job
+    from azjobs.session.jobs.keeping import get_job_policy, prune_jobs, set_job_policy
+    from azjobs.session.jobs.receiving import Received, receive_job
+    from azjobs.session.jobs.stopping import resume_job, stop_job
+    from azjobs.session.jobs.values import Unopened
+    from azjobs.session.jobs.watching import JobEvent, watch_jobs
+    from azjobs.session.submitting.batches import retry_job
+    from azjobs.session.submitting.plans import Detached
+    from azjobs.session.submitting.starting import start_job
+    from azjobs.session.submitting.tracking import track
 
 #: Where each public name is defined; a name is loaded when it is first asked for.
 _HOMES = {
@@ -181,51 +181,51 @@ _HOMES = {
     "azjobs.core.secret": ("Credential", "SecureString"),
     "azjobs.core.states": ("JobState",),
     "azjobs.process.progress": ("write_progress",),
-    "azjobs.session.answering": ("answer_job",),
-    "azjobs.session.autosave": (
+    "azjobs.session.jobs.answering": ("answer_job",),
+    "azjobs.session.contexts.autosave": (
         "AutosaveSetting",
         "disable_az_context_autosave",
         "enable_az_context_autosave",
         "get_az_context_autosave_setting",
     ),
-    "azjobs.session.context": ("Context",),
-    "azjobs.session.contexts": ("get_az_context", "select_az_context"),
-    "azjobs.session.credentials": ("get_credential",),
-    "azjobs.session.batch_report": ("TargetReport",),
-    "azjobs.session.batches": ("retry_job",),
-    "azjobs.session.job_list": ("get_job", "remove_job", "wait_job"),
-    "azjobs.session.job_stopping": ("resume_job", "stop_job"),
-    "azjobs.session.jobs": ("Job",),
-    "azjobs.session.keeping_jobs": ("get_job_policy", "prune_jobs", "set_job_policy"),
-    "azjobs.session.plans": ("Detached",),
-    "azjobs.session.protections": ("add_az_protection", "get_az_protection", "remove_az_protection"),
-    "azjobs.session.receiving": ("Received", "receive_job"),
+    "azjobs.session.contexts.context": ("Context",),
+    "azjobs.session.contexts.choosing": ("get_az_context", "select_az_context"),
+    "azjobs.session.accounts.credentials": ("get_credential",),
+    "azjobs.session.jobs.batch_report": ("TargetReport",),
+    "azjobs.session.submitting.batches": ("retry_job",),
+    "azjobs.session.jobs.job_list": ("get_job", "remove_job", "wait_job"),
+    "azjobs.session.jobs.stopping": ("resume_job", "stop_job"),
+    "azjobs.session.jobs.job": ("Job",),
+    "azjobs.session.jobs.keeping": ("get_job_policy", "prune_jobs", "set_job_policy"),
+    "azjobs.session.submitting.plans": ("Detached",),
+    "azjobs.session.contexts.protections": ("add_az_protection", "get_az_protection", "remove_az_protection"),
+    "azjobs.session.jobs.receiving": ("Received", "receive_job"),
     "azjobs.session.accounts.signing_in": ("connect_az_account",),
     "azjobs.session.accounts.signing_out": ("disconnect_az_account",),
-    "azjobs.session.starting": ("start_job",),
-    "azjobs.session.tracking": ("track",),
-    "azjobs.session.keeping_contexts": ("clear_az_context", "remove_az_context", "rename_az_context"),
-    "azjobs.session.setting_contexts": ("set_az_context",),
-    "azjobs.session.environments": (
+    "azjobs.session.submitting.starting": ("start_job",),
+    "azjobs.session.submitting.tracking": ("track",),
+    "azjobs.session.accounts.keeping_contexts": ("clear_az_context", "remove_az_context", "rename_az_context"),
+    "azjobs.session.accounts.setting_contexts": ("set_az_context",),
+    "azjobs.session.accounts.environments": (
         "add_az_environment",
         "get_az_environment",
         "remove_az_environment",
         "set_az_environment",
     ),
-    "azjobs.session.context_files": (
+    "azjobs.session.accounts.context_files": (
         "import_az_context",
         "save_az_context",
     ),
-    "azjobs.session.inventory": (
+    "azjobs.session.accounts.inventory": (
         "get_az_subscription",
         "get_az_tenant",
     ),
-    "azjobs.session.access_tokens": (
+    "azjobs.session.contexts.access_tokens": (
         "AccessToken",
         "get_az_access_token",
     ),
-    "azjobs.session.values": ("Unopened",),
-    "azjobs.session.watching": ("JobEvent", "watch_jobs"),
+    "azjobs.session.jobs.values": ("Unopened",),
+    "azjobs.session.jobs.watching": ("JobEvent", "watch_jobs"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 

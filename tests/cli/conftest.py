@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from azjobs.cli.main import main
-from azjobs.session import local
+from azjobs.session.link import local
 
 
 class Ran(NamedTuple):

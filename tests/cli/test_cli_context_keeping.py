@@ -11,8 +11,8 @@ import pytest
 from azjobs.core.context import AZURE_CLOUD, Account, AccountType, ContextValue, Subscription, Tenant
 from azjobs.core.layout import Layout
 from azjobs.core.profile import Profile
-from azjobs.session.home import open_home
-from azjobs.session.profile_file import profile_file
+from azjobs.session.link.home import open_home
+from azjobs.session.link.profile_file import profile_file
 
 ANA = Account("ana@contoso.com", AccountType.USER)
 

@@ -30,7 +30,7 @@ from azjobs.core.layout import Layout
 from azjobs.core.states import Running
 from azjobs.process.cursor import Position
 from azjobs.process.reader import Entry
-from azjobs.session.views import JobView
+from azjobs.session.jobs.views import JobView
 
 AT = Stamp(0.0)
 PLAIN = Wishes()

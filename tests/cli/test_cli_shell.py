@@ -13,8 +13,8 @@ from azjobs.cli.progress import line_of, progress_line
 from azjobs.cli.shell import Shell, Wishes
 from azjobs.core.context import AZURE_CLOUD, Account, AccountType, ContextValue, Subscription, Tenant
 from azjobs.core.errors import ConfirmationRequired, InvalidInput
-from azjobs.session.context import Context
-from azjobs.session.plans import Progress
+from azjobs.session.contexts.context import Context
+from azjobs.session.submitting.plans import Progress
 
 PLAIN = Wishes()
 ROWS = [{"id": 7, "name": "x"}]

@@ -120,8 +120,8 @@ def test_autosave_is_told_in_the_words_of_the_contract(run):
 
 def test_details_of_a_fault_of_ours_come_with_debug(run, monkeypatch: pytest.MonkeyPatch):
     """What nobody foresaw is one sentence that asks for a report; --debug adds the traceback."""
-    monkeypatch.setattr("azjobs.session.home.open_home", lambda *_, **__: 1 / 0)
-    monkeypatch.setattr("azjobs.session.local.open_home", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("azjobs.session.link.home.open_home", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("azjobs.session.link.local.open_home", lambda *_, **__: 1 / 0)
     done = run("job", "get")
     assert (done.code, done.out) == (1, "")
     assert done.err == "ZeroDivisionError: division by zero. This is a fault of azjobs: please report it.\n"

@@ -18,8 +18,8 @@ from azjobs.core.errors import AzJobsError
 from azjobs.core.job import Job
 from azjobs.core.states import JobState
 from azjobs.process.journal import load_begin, load_end
-from azjobs.session.values import result_of
-from azjobs.session.views import JobView
+from azjobs.session.jobs.values import result_of
+from azjobs.session.jobs.views import JobView
 
 Faults = Iterator[str]
 ACTING_CALL = "New-AzResourceGroup"  # what the job "acting" calls; it shows itself if its caller is killed

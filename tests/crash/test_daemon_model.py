@@ -22,8 +22,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 import azjobs as az
 from azjobs.core.states import FINISHED
 from azjobs.core.wire import DaemonStatus, Status
-from azjobs.session.local import local
-from azjobs.session.looking import load_children
+from azjobs.session.jobs.looking import load_children
+from azjobs.session.link.local import local
 from terminal import Home, wait_until
 
 QUEUE_LIMIT = 2

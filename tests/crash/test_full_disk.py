@@ -58,7 +58,7 @@ SCENARIO = """
 import os, pathlib, subprocess, sys, time
 import azjobs as az
 from azjobs.core.wire import Accepted, DaemonStatus, Status, Submit
-from azjobs.session.local import local
+from azjobs.session.link.local import local
 from azjobs.store.reader import read_jobs
 
 home = pathlib.Path(os.environ["AZJOBS_HOME"])
@@ -135,8 +135,8 @@ def has_namespaces() -> bool:
 REMOVAL = """
 import os, pathlib, subprocess, sys
 import azjobs as az
-from azjobs.session.looking import is_daemon_alive
-from azjobs.session.local import local
+from azjobs.session.link.presence import is_daemon_alive
+from azjobs.session.link.local import local
 
 home = pathlib.Path(os.environ["AZJOBS_HOME"])
 for _ in range(4):

@@ -18,15 +18,15 @@ THAWED = """
 import azjobs.commands.azure_work
 azjobs.commands.azure_work.resolve_context = lambda _=None: az.Context(az_context_value())
 def az_context_value():
-    from azjobs.session import local
+    from azjobs.session.link import local
     from azjobs.core import profile
     here = local.local()
     return profile.current(here.profile.load(), here.session.load())
 """
 #: Forgets that somebody else is inside a `with`: a bare thread falls back to what is current.
 UNAWARE = """
-import azjobs.session.contexts
-azjobs.session.contexts.refuse_if_ambiguous = lambda: None
+import azjobs.session.contexts.choosing
+azjobs.session.contexts.choosing.refuse_if_ambiguous = lambda: None
 """
 
 

@@ -24,8 +24,8 @@ with ThreadPoolExecutor(4) as pool, az.get_az_context("Staging"):
 
 #: Lets a thread that is in no block go by what holds for the process: what users suffer elsewhere.
 UNREFUSED = """
-import azjobs.session.contexts
-azjobs.session.contexts.refuse_if_ambiguous = lambda: None
+import azjobs.session.contexts.choosing
+azjobs.session.contexts.choosing.refuse_if_ambiguous = lambda: None
 """
 
 

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from azjobs.session.identity import named_session, shell_session
+from azjobs.session.link.identity import named_session, shell_session
 
 parent = int(os.environ["PARENT"]) if "PARENT" in os.environ else os.getppid()
 while "--as-orphan" in sys.argv and os.getppid() == parent:

@@ -15,8 +15,8 @@ import azjobs as az
 from azjobs.core import wire
 from azjobs.core.errors import InvalidInput, Refused
 from azjobs.core.states import QuestionKind
-from azjobs.session.client import Client
-from azjobs.session.local import local
+from azjobs.session.link.client import Client
+from azjobs.session.link.local import local
 from terminal import Home, wait_until
 
 LIMIT_S = 30.0

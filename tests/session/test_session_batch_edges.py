@@ -11,12 +11,12 @@ from msgspec.structs import replace
 
 import azjobs as az
 from azjobs.core.wire import Accepted, SubmitBatch, Target
-from azjobs.session import job_stopping
-from azjobs.session.batches import Part, retry_job, run_batch
-from azjobs.session.local import local
-from azjobs.session.looking import load_children
-from azjobs.session.notices import notice_of
-from azjobs.session.terms import NO_TERMS, Terms
+from azjobs.session.jobs import stopping as job_stopping
+from azjobs.session.jobs.looking import load_children
+from azjobs.session.link.local import local
+from azjobs.session.submitting.batches import Part, retry_job, run_batch
+from azjobs.session.submitting.notices import notice_of
+from azjobs.session.submitting.terms import NO_TERMS, Terms
 from terminal import Home, wait_until
 
 LIMIT_S = 30.0

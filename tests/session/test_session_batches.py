@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 import azjobs as az
 from azjobs.core.states import FINISHED, JobState
 from azjobs.core.wire import DaemonStatus, Status
-from azjobs.session.batches import Pace, Part, retry_job, run_batch
-from azjobs.session.local import local
-from azjobs.session.looking import load_children, load_view
-from azjobs.session.terms import Terms
+from azjobs.session.jobs.looking import load_children, load_view
+from azjobs.session.link.local import local
+from azjobs.session.submitting.batches import Pace, Part, retry_job, run_batch
+from azjobs.session.submitting.terms import Terms
 from azjobs.simulator.control import ControlClient
 from terminal import Home, wait_until
 

@@ -15,8 +15,8 @@ import pytest
 
 import azjobs as az
 from azjobs.core.wire import DaemonStatus, Status
-from azjobs.session.local import local
-from azjobs.session.plans import read_plan
+from azjobs.session.link.local import local
+from azjobs.session.submitting.plans import read_plan
 from terminal import Home, wait_until
 
 LIMIT_S = 30.0
@@ -26,7 +26,7 @@ import pickle, sys
 from pathlib import Path
 from azjobs.core.layout import Layout
 from azjobs.core.wire import GetToken, Token
-from azjobs.session.client import Client
+from azjobs.session.link.client import Client
 context, home, key = pickle.loads(sys.stdin.buffer.read())
 Client(Layout(Path(home)), None, key).ask(GetToken(0, context.value), Token)
 """
@@ -206,7 +206,7 @@ def test_a_process_that_has_waited_long_asks_the_next_daemon_too(application: Ap
     go, patience_s = tmp_path / "go", 1.0
 
     def hold_impatiently(path: str, patience_s: float) -> int:
-        from azjobs.session import client  # noqa: PLC0415 - in the job
+        from azjobs.session.link import client  # noqa: PLC0415 - in the job
 
         client.PATIENCE_S = patience_s
         return hold(path)
@@ -234,7 +234,7 @@ def test_a_process_that_no_longer_asks_is_not_shown_as_waiting(application: Appl
         import sys  # noqa: PLC0415 - in the job
         import time  # noqa: PLC0415 - in the job
 
-        from azjobs.session.local import local as here  # noqa: PLC0415 - in the job
+        from azjobs.session.link.local import local as here  # noqa: PLC0415 - in the job
 
         while not pathlib.Path(go).exists():
             time.sleep(0.01)

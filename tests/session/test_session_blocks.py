@@ -18,10 +18,10 @@ import azjobs as az
 from azjobs.core.context import ContextValue
 from azjobs.core.layout import Layout
 from azjobs.core.profile import Profile
-from azjobs.session import blocks
-from azjobs.session.contexts import resolve_context
-from azjobs.session.local import Grants, enter_job
-from azjobs.session.profile_file import profile_file
+from azjobs.session.contexts import blocks
+from azjobs.session.contexts.choosing import resolve_context
+from azjobs.session.link.local import Grants, enter_job
+from azjobs.session.link.profile_file import profile_file
 
 MakeContext = Callable[..., ContextValue]
 

@@ -15,9 +15,9 @@ import azjobs as az
 from azjobs.core.context import AZURE_CHINA_CLOUD, AZURE_CLOUD, ContextValue, Environment
 from azjobs.core.layout import Layout
 from azjobs.core.profile import Profile
-from azjobs.session import local as local_module
-from azjobs.session.contexts import resolve_context
-from azjobs.session.profile_file import profile_file
+from azjobs.session.contexts.choosing import resolve_context
+from azjobs.session.link import local as local_module
+from azjobs.session.link.profile_file import profile_file
 from terminal import Home
 
 MakeContext = Callable[..., ContextValue]
@@ -264,7 +264,7 @@ def test_a_job_can_import_nothing(
     two: dict[str, ContextValue], quiet_home: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
     """It may save what it has."""
-    from azjobs.session.session_file import make_job_session  # noqa: PLC0415 - as the daemon does it
+    from azjobs.session.link.session_file import make_job_session  # noqa: PLC0415 - as the daemon does it
 
     name = make_job_session(Layout(quiet_home), "11111111-1111-4111-8111-111111111111", two["Staging"], autosave=True)
     monkeypatch.setenv("AZJOBS_SESSION", name)

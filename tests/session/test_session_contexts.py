@@ -16,10 +16,10 @@ from azjobs.core import profile as rules
 from azjobs.core.context import ContextValue
 from azjobs.core.layout import Layout
 from azjobs.core.profile import Profile
-from azjobs.session import local as local_module
-from azjobs.session.contexts import resolve_context
-from azjobs.session.in_job import prepare
-from azjobs.session.profile_file import profile_file
+from azjobs.session.contexts.choosing import resolve_context
+from azjobs.session.link import local as local_module
+from azjobs.session.link.profile_file import profile_file
+from azjobs.session.submitting.in_job import prepare
 
 MakeContext = Callable[..., ContextValue]
 

@@ -14,11 +14,11 @@ import azjobs as az
 from azjobs.core.context import ContextValue
 from azjobs.core.layout import Layout
 from azjobs.core.profile import Profile
-from azjobs.session import local as local_module
-from azjobs.session.contexts import resolve_context
-from azjobs.session.local import Grants, enter_job, enter_shell
-from azjobs.session.profile_file import profile_file
-from azjobs.session.session_file import make_job_session
+from azjobs.session.contexts.choosing import resolve_context
+from azjobs.session.link import local as local_module
+from azjobs.session.link.local import Grants, enter_job, enter_shell
+from azjobs.session.link.profile_file import profile_file
+from azjobs.session.link.session_file import make_job_session
 
 MakeContext = Callable[..., ContextValue]
 

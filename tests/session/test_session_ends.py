@@ -9,7 +9,7 @@ from msgspec.structs import replace
 import azjobs as az
 from azjobs.core.context import ContextValue
 from azjobs.core.wire import GetToken, Token
-from azjobs.session.local import local
+from azjobs.session.link.local import local
 from azjobs.store.reader import read_jobs
 from terminal import Home, Python, wait_until
 

@@ -13,8 +13,8 @@ import azjobs as az
 from azjobs.core.context import BUILT_IN_ENVIRONMENTS, Account, AccountType, ContextValue, Tenant
 from azjobs.core.layout import Layout
 from azjobs.core.profile import Profile
-from azjobs.session.contexts import resolve_context
-from azjobs.session.profile_file import profile_file
+from azjobs.session.contexts.choosing import resolve_context
+from azjobs.session.link.profile_file import profile_file
 from terminal import Home
 
 PLACES = {

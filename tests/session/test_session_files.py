@@ -21,9 +21,9 @@ from azjobs.core.errors import HomeUnusable, InvalidInput, ModeRepaired, StoreTo
 from azjobs.core.layout import Layout
 from azjobs.core.profile import Profile, SessionState
 from azjobs.process.identity import start_time
-from azjobs.session.identity import SessionIdentity, SessionUnknown, named
-from azjobs.session.profile_file import profile_file
-from azjobs.session.session_file import (
+from azjobs.session.link.identity import SessionIdentity, SessionUnknown, named
+from azjobs.session.link.profile_file import profile_file
+from azjobs.session.link.session_file import (
     FileSession,
     MemorySession,
     NoSession,

@@ -11,7 +11,7 @@ import pytest
 
 import azjobs as az
 from azjobs.core.errors import ContextNotGranted
-from azjobs.session.local import Grants
+from azjobs.session.link.local import Grants
 from terminal import Home
 
 LIMIT_S = 20.0
@@ -87,7 +87,7 @@ def test_a_context_that_was_not_granted_is_refused_by_the_job_and_by_the_daemon(
 
     def unchecked(data: bytes) -> str:
         from azjobs.core.wire import GetToken, Token  # noqa: PLC0415 - in the job
-        from azjobs.session.local import local  # noqa: PLC0415 - in the job
+        from azjobs.session.link.local import local  # noqa: PLC0415 - in the job
 
         try:
             local().client.ask(GetToken(0, pickle.loads(data).value), Token)
@@ -106,7 +106,7 @@ def test_with_autosave_off_a_job_has_only_what_it_is_given(two: tuple[az.Context
     az.disable_az_context_autosave(scope="Process")
 
     def act() -> str:
-        from azjobs.session.contexts import resolve_context  # noqa: PLC0415 - in the job
+        from azjobs.session.contexts.choosing import resolve_context  # noqa: PLC0415 - in the job
 
         return resolve_context().name
 
@@ -149,7 +149,7 @@ def test_a_secret_cannot_be_a_jobs_result(two: tuple[az.Context, az.Context]) ->
 
 def test_a_named_credential_is_filled_in_for_a_job_and_never_shown_here(two: tuple[az.Context, az.Context]) -> None:
     """This process has only its name."""
-    from azjobs.session.credentials import (  # noqa: PLC0415 - for the shell, not public
+    from azjobs.session.accounts.credentials import (  # noqa: PLC0415 - for the shell, not public
         drop_named_credential,
         find_named_credential,
         named_credentials,
@@ -206,7 +206,7 @@ def test_azjobs_typed_inside_a_commands_job_acts_where_the_job_does(two: tuple[a
 
     _, other = two
     code = (
-        "from azjobs.session.local import enter_shell; enter_shell()\n"
+        "from azjobs.session.link.local import enter_shell; enter_shell()\n"
         "import azjobs as az\n"
         "print(az.get_az_context(), [c.name for c in az.get_az_context(list_available=True)])\n"
     )
@@ -219,11 +219,11 @@ def test_azjobs_typed_inside_a_commands_job_acts_where_the_job_does(two: tuple[a
 
 def test_a_jobs_key_opens_nothing_after_its_end(two: tuple[az.Context, az.Context], live: Home) -> None:
     """A capability that is kept is worth nothing."""
-    from azjobs.session.client import Client  # noqa: PLC0415 - here only
-    from azjobs.session.local import local  # noqa: PLC0415 - here only
+    from azjobs.session.link.client import Client  # noqa: PLC0415 - here only
+    from azjobs.session.link.local import local  # noqa: PLC0415 - here only
 
     def key() -> str:
-        from azjobs.session.local import local as here  # noqa: PLC0415 - in the job
+        from azjobs.session.link.local import local as here  # noqa: PLC0415 - in the job
 
         grants = here().grants
         assert grants is not None

@@ -12,7 +12,7 @@ import pytest
 import azjobs as az
 from azjobs.core.wire import DaemonStatus, Shutdown, Status
 from azjobs.daemon.requests import SENDERS
-from azjobs.session.local import local
+from azjobs.session.link.local import local
 from terminal import DEADLINE_S, Home
 
 JOBS = SENDERS + SENDERS // 2

@@ -10,7 +10,7 @@ import pytest
 
 import azjobs as az
 from azjobs.core.errors import HomeUnusable
-from azjobs.session.home import home_folder, open_home
+from azjobs.session.link.home import home_folder, open_home
 
 
 def test_the_variable_names_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

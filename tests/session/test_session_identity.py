@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from azjobs.process.identity import start_time
-from azjobs.session.identity import named_session, python_session
+from azjobs.session.link.identity import named_session, python_session
 
 
 def run(line: str, *, env: dict[str, str] | None = None, leads: bool = False) -> str:

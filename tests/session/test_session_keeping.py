@@ -13,9 +13,9 @@ import azjobs as az
 from azjobs.core.context import ContextValue
 from azjobs.core.layout import Layout
 from azjobs.core.profile import Profile
-from azjobs.session import local as local_module
-from azjobs.session.contexts import resolve_context
-from azjobs.session.profile_file import profile_file
+from azjobs.session.contexts.choosing import resolve_context
+from azjobs.session.link import local as local_module
+from azjobs.session.link.profile_file import profile_file
 from terminal import Home
 
 MakeContext = Callable[..., ContextValue]
@@ -138,7 +138,7 @@ def test_a_job_can_neither_rename_nor_remove_nor_clear(
     three: dict[str, ContextValue], quiet_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has the contexts that it was granted; a command inside a job no less."""
-    from azjobs.session.session_file import make_job_session  # noqa: PLC0415 - as the daemon does it
+    from azjobs.session.link.session_file import make_job_session  # noqa: PLC0415 - as the daemon does it
 
     name = make_job_session(Layout(quiet_home), "11111111-1111-4111-8111-111111111111", three["Staging"], autosave=True)
     monkeypatch.setenv("AZJOBS_SESSION", name)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import azjobs as az
-from azjobs.session.local import local
+from azjobs.session.link.local import local
 from terminal import Home, Python, Shell
 
 BLOCK = ("x" * 99 + "\n") * 600

@@ -12,7 +12,7 @@ import pytest
 import azjobs as az
 from azjobs.core.errors import InvalidInput, OutputIncomplete
 from azjobs.core.journal import CAPPED
-from azjobs.session.local import local
+from azjobs.session.link.local import local
 from terminal import Home, Shell, wait_until
 
 CAP_MB = 1.0

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import azjobs as az
-from azjobs.session import local as local_module
 from azjobs.session.accounts import interactive
+from azjobs.session.link import local as local_module
 from persons import Person, add_person
 from terminal import Home
 

@@ -14,7 +14,7 @@ import pytest
 
 import azjobs as az
 from azjobs.core.models import ResourceGroup, VirtualMachine
-from azjobs.session.plans import Progress, read_plan, run_plan, showing_progress, what_if
+from azjobs.session.submitting.plans import Progress, read_plan, run_plan, showing_progress, what_if
 from terminal import Home, wait_until
 
 LIMIT_S = 30.0
@@ -164,7 +164,7 @@ def test_a_caller_that_is_killed_leaves_its_work_to_go_on_as_a_job(signed_in: Ho
     """It gets an id and shows itself."""
     code = (
         "import azjobs as az, json, sys\n"
-        "from azjobs.session.plans import run_plan\n"
+        "from azjobs.session.submitting.plans import run_plan\n"
         "credential = az.Credential('vmadmin', az.SecureString(sys.stdin.readline()))\n"
         "run_plan('new-az-vm@1', json.loads(sys.argv[1]), command='New-AzVM', target='Orphan',"
         " secrets={'password': credential})\n"

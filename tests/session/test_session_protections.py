@@ -98,7 +98,7 @@ def _submit_by(context: az.Context | None, method: str, home: Home) -> str:
     """Ask the daemon itself: the session would stumble over the file as well."""
     from azjobs.core.job import Job, PlanWork  # noqa: PLC0415 - only here
     from azjobs.core.wire import Accepted, Read, Result, Submit  # noqa: PLC0415 - only here
-    from azjobs.session.local import local  # noqa: PLC0415 - only here
+    from azjobs.session.link.local import local  # noqa: PLC0415 - only here
 
     assert context is not None
     path = f"/subscriptions/{home.endpoint['subscription_id']}/resourceGroups/unknown{VERSION}"

@@ -13,7 +13,7 @@ from azjobs.core.context import Account, AccountType, ContextValue, Environment,
 from azjobs.core.errors import HomeUnusable
 from azjobs.core.layout import Layout
 from azjobs.core.profile import Profile
-from azjobs.session.profile_file import profile_file
+from azjobs.session.link.profile_file import profile_file
 from azjobs.store.stand_in import load_layout, make_stand_in, stand_in_of
 from terminal import Home, Shell
 

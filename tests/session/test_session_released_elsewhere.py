@@ -14,7 +14,7 @@ from azjobs.core.context import ContextValue
 from azjobs.core.signin import SignIn
 from azjobs.core.wire import GetToken, Token
 from azjobs.daemon.stand_ins import is_same_account
-from azjobs.session.local import local
+from azjobs.session.link.local import local
 from terminal import DEADLINE_S, Home, Python, wait_until
 
 #: Signs in for this session only, waits, starts a job and leaves.

@@ -19,9 +19,9 @@ import pytest
 import azjobs as az
 from azjobs.core.wire import DaemonStatus, Status
 from azjobs.keeper.launch import attach, run_folder
-from azjobs.session.local import local
-from azjobs.session.looking import load_view
-from azjobs.session.plans import run_plan
+from azjobs.session.jobs.looking import load_view
+from azjobs.session.link.local import local
+from azjobs.session.submitting.plans import run_plan
 from azjobs.store.reader import has_unfinished, read_jobs
 from terminal import Home, wait_until
 
@@ -154,7 +154,7 @@ def test_a_forked_child_has_a_connection_and_a_session_of_its_own(home: Home) ->
         import os, sys
         import azjobs as az
         from azjobs.core.wire import DaemonStatus, Status
-        from azjobs.session.local import local
+        from azjobs.session.link.local import local
         ask = lambda: local().client.ask(Status(0), DaemonStatus).pid
         job = az.start_job(lambda: 1)
         job.add_done_callback(lambda _: None)
@@ -183,7 +183,7 @@ def test_a_forked_child_has_a_connection_and_a_session_of_its_own(home: Home) ->
 @pytest.mark.parametrize("answer", [b"", b"\x00\x00\x00\x05hello", b"\xff" * 100])
 def test_what_is_no_daemon_is_not_talked_to(home: Home, answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence, in a moment; nothing that was to be sent is sent."""
-    monkeypatch.setattr("azjobs.session.client.PATIENCE_S", 0.1)
+    monkeypatch.setattr("azjobs.session.link.client.PATIENCE_S", 0.1)
     run = home.folder / "run"
     run.mkdir(mode=0o700)
     received: list[bytes] = []
@@ -259,7 +259,7 @@ def test_a_caller_that_was_away_while_its_job_ended_finds_the_result(home: Home)
     arguments = {"subscription_id": home.endpoint["subscription_id"], "name": "Once", "username": "vmadmin"}
     code = f"""
         import azjobs as az
-        from azjobs.session.plans import run_plan
+        from azjobs.session.submitting.plans import run_plan
         secrets = {{"password": az.SecureString("Pa55-word-long!")}}
         print(run_plan("new-az-vm@1", {arguments!r}, command="New-AzVM", target="Once", secrets=secrets).name)
     """

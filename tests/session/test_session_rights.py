@@ -10,8 +10,8 @@ import pytest
 
 import azjobs as az
 from azjobs.core.wire import Ok, PutCredential, Submit
-from azjobs.session.client import Client
-from azjobs.session.local import local
+from azjobs.session.link.client import Client
+from azjobs.session.link.local import local
 from terminal import Home
 
 LIMIT_S = 30.0
@@ -39,7 +39,7 @@ def forged(address: str, scope: str) -> Any:
 def send(message: Any, kind: Any) -> Any:
     """Send a message as the job, past everything that checks on this side; a refusal is its class's name."""
     from azjobs.core.errors import AzJobsError  # noqa: PLC0415 - in the job
-    from azjobs.session.local import local as here  # noqa: PLC0415 - in the job
+    from azjobs.session.link.local import local as here  # noqa: PLC0415 - in the job
 
     try:
         return here().client.ask(message, kind)
@@ -102,8 +102,8 @@ def test_a_job_reaches_no_sign_in_no_credential_and_no_daemon(context: az.Contex
         from azjobs.core import wire  # noqa: PLC0415 - in the job
         from azjobs.core.job import Job, PlanWork  # noqa: PLC0415 - in the job
         from azjobs.core.signin import SignIn  # noqa: PLC0415 - in the job
-        from azjobs.session.identity import SessionIdentity  # noqa: PLC0415 - in the job
-        from azjobs.session.local import local as here  # noqa: PLC0415 - in the job
+        from azjobs.session.link.identity import SessionIdentity  # noqa: PLC0415 - in the job
+        from azjobs.session.link.local import local as here  # noqa: PLC0415 - in the job
 
         here().client._identity = SessionIdentity(session)
         own = az.get_az_context()

@@ -30,8 +30,8 @@ from azjobs.core.context import (
 from azjobs.core.secret import SecureString
 from azjobs.core.signin import SignIn
 from azjobs.core.wire import DropSignIn, GetToken, Ok, PutSignIn, SignedIn, Token
-from azjobs.session import local as local_module
-from azjobs.session.local import local
+from azjobs.session.link import local as local_module
+from azjobs.session.link.local import local
 from terminal import DEADLINE_S, Home
 
 USERNAME = "ada@contoso.com"

@@ -158,7 +158,7 @@ def test_the_asynchronous_credential_is_one_of_azure_core_and_a_twin(signed_in: 
 def test_tasks_that_ask_at_once_share_one_fetch_and_the_loop_goes_on(signed_in: Home) -> None:
     """Nobody waits for the daemon but who asked; a task that is cancelled takes none of the others along."""
     from azjobs.core.wire import DaemonStatus, Status  # noqa: PLC0415 - here only
-    from azjobs.session.local import local  # noqa: PLC0415 - here only
+    from azjobs.session.link.local import local  # noqa: PLC0415 - here only
 
     context = az.get_az_context()
     assert context is not None

@@ -16,10 +16,10 @@ from azjobs.core.context import Environment, SignInKey
 from azjobs.core.secret import SecureString
 from azjobs.core.signin import SignIn
 from azjobs.core.wire import DropSignIn, Ok, PutSignIn, SignedIn
-from azjobs.session import local as local_module
 from azjobs.session.accounts import ways
 from azjobs.session.accounts.asked import Asked
 from azjobs.session.accounts.looking_around import Visit
+from azjobs.session.link import local as local_module
 from terminal import DEADLINE_S, Home, Python
 
 STAGING = "22222222-2222-4222-8222-222222222222"

@@ -11,8 +11,8 @@ import pytest
 import azjobs as az
 from azjobs.core.job import Call, Ended, Intended, PlanWork
 from azjobs.core.wire import Ok, Stop
-from azjobs.session import job_stopping
-from azjobs.session.local import local
+from azjobs.session.jobs import stopping as job_stopping
+from azjobs.session.link.local import local
 from terminal import Home, wait_until
 
 LIMIT_S = 30.0

@@ -12,7 +12,7 @@ import pytest
 import azjobs as az
 from azjobs.core.wire import Ok, Stop
 from azjobs.process.identity import has_ended, start_time
-from azjobs.session.local import local
+from azjobs.session.link.local import local
 from terminal import Home, wait_until
 
 LIMIT_S = 30.0

@@ -17,7 +17,7 @@ import pytest
 
 import azjobs as az
 from azjobs.process.cursor import load_position
-from azjobs.session.local import local
+from azjobs.session.link.local import local
 from terminal import Home, Shell, sleeps_without_limit, wait_until
 
 PIPE_BYTES = 64 * 1024  # pipe(7)

@@ -111,7 +111,7 @@ HEAVY = ("azure", "aiohttp", "rich", "asyncio", "cloudpickle", "ssl", "socket", 
     ("line", "allowed"),
     [
         ("import azjobs", ()),
-        ("from azjobs.session.contexts import get_az_context", ()),
+        ("from azjobs.session.contexts.choosing import get_az_context", ()),
         ("import azjobs as az; az.get_job", ("sqlite3",)),
         ("import azjobs as az; az.start_job; az.receive_job; az.connect_az_account", ("sqlite3", "socket")),
     ],

@@ -13,7 +13,7 @@ from pathlib import Path
 import azjobs as az
 from azjobs.core.states import JobState
 from azjobs.core.wire import DaemonStatus, Status
-from azjobs.session.local import local
+from azjobs.session.link.local import local
 from terminal import Home
 
 LIMIT_S = 30.0

@@ -7,8 +7,8 @@ import contextlib
 import azjobs as az
 from azjobs.core.wire import DaemonStatus, Follow, Ok, Status
 from azjobs.daemon.followers import BACKLOG_BYTES
-from azjobs.session.connection import Connection, ConnectionLost
-from azjobs.session.local import local
+from azjobs.session.link.connection import Connection, ConnectionLost
+from azjobs.session.link.local import local
 from terminal import Home
 
 NAME_BYTES = 200_000  # each change of such a job is a long message

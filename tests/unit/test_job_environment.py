@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from azjobs.core.context import AZURE_CLOUD, Account, AccountType, ContextValue, Subscription, Tenant
 from azjobs.daemon.job_environment import ELSEWHERE, OURS, job_environment
 from azjobs.keeper.start import JOB_VARIABLE, daemon_environment
-from azjobs.session.environment import sendable_environment
+from azjobs.session.link.environment import sendable_environment
 
 URL = "http://127.0.0.1:4711/azjobs/msi/token"
 CONTEXT = ContextValue(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from azjobs.cli.shell import Shell
 from azjobs.core.job_json import time_json
-from azjobs.session import access_tokens
+from azjobs.session.contexts import access_tokens
 
 if TYPE_CHECKING:  # annotations are read as text
     from azjobs.commands.parameters import ContextName

@@ -17,8 +17,8 @@ from azjobs.cli.value_tables import value_table
 from azjobs.commands.table import Command
 from azjobs.core.errors import RequestFailed
 from azjobs.core.naming import is_wildcard
-from azjobs.session.jobs import Job
-from azjobs.session.plans import showing_progress
+from azjobs.session.jobs.job import Job
+from azjobs.session.submitting.plans import showing_progress
 
 TARGETS = ("name", "id")  # what may name several
 

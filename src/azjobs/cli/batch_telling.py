@@ -5,8 +5,8 @@ from __future__ import annotations
 from azjobs.cli.failures import fault_details
 from azjobs.cli.shell import Shell
 from azjobs.core.states import JobState
-from azjobs.session.batch_report import report_of, why
-from azjobs.session.views import JobView
+from azjobs.session.jobs.batch_report import report_of, why
+from azjobs.session.jobs.views import JobView
 
 
 def say_failures(shell: Shell, batch: JobView) -> list[JobState]:

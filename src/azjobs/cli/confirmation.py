@@ -8,10 +8,10 @@ from azjobs.cli.shell import Shell
 from azjobs.commands.azure_work import care_of
 from azjobs.commands.table import Command
 from azjobs.core.errors import AzJobsError, ConfirmationRequired
-from azjobs.session.context import Context
-from azjobs.session.contexts import resolve_context
-from azjobs.session.expectations import check_expected
-from azjobs.session.plans import read_plan
+from azjobs.session.contexts.choosing import resolve_context
+from azjobs.session.contexts.context import Context
+from azjobs.session.submitting.expectations import check_expected
+from azjobs.session.submitting.plans import read_plan
 
 GROUP_REMOVAL = "Remove-AzResourceGroup"
 #: What is said where it did not happen, by the verb of the command.

@@ -6,7 +6,8 @@ from typing import Literal
 
 from azjobs.cli.contexts import context_row, context_rows_table
 from azjobs.cli.shell import Shell
-from azjobs.session import context_files, contexts
+from azjobs.session.accounts import context_files
+from azjobs.session.contexts import choosing as contexts
 
 
 def save_az_context(shell: Shell, path: str, *, force: bool = False, with_credential: bool = False) -> int:

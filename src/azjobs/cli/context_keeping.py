@@ -10,9 +10,10 @@ from azjobs.cli.shell import Shell
 from azjobs.core import keeping
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import ConfirmationRequired
-from azjobs.session import contexts, keeping_contexts
-from azjobs.session.context import Context
-from azjobs.session.local import local
+from azjobs.session.accounts import keeping_contexts
+from azjobs.session.contexts import choosing as contexts
+from azjobs.session.contexts.context import Context
+from azjobs.session.link.local import local
 
 if TYPE_CHECKING:  # annotations are read as text
     from azjobs.commands.parameters import ContextName

@@ -9,8 +9,10 @@ from azjobs.cli.shell import Shell
 from azjobs.cli.tables import Column, layout
 from azjobs.core.context import ContextValue
 from azjobs.core.job_json import context_json
-from azjobs.session import autosave, contexts, setting_contexts
-from azjobs.session.context import Context
+from azjobs.session.accounts import setting_contexts
+from azjobs.session.contexts import autosave
+from azjobs.session.contexts import choosing as contexts
+from azjobs.session.contexts.context import Context
 
 if TYPE_CHECKING:  # annotations are read as text
     from azjobs.commands.parameters import ContextName

@@ -5,7 +5,7 @@ from __future__ import annotations
 from azjobs.cli.shell import Shell
 from azjobs.core.errors import InvalidInput
 from azjobs.core.secret import Credential, SecureString
-from azjobs.session import credentials
+from azjobs.session.accounts import credentials
 
 
 def get_credential(

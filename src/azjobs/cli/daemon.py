@@ -16,8 +16,8 @@ from azjobs.core.job_json import time_json
 from azjobs.core.wire import DaemonStatus, Shutdown, Status
 from azjobs.keeper.launch import run_folder, running_keeper
 from azjobs.keeper.start import daemon_command, daemon_environment
-from azjobs.session.local import local
-from azjobs.session.looking import is_daemon_alive
+from azjobs.session.link.local import local
+from azjobs.session.link.presence import is_daemon_alive
 
 NO_DAEMON = "No daemon runs. The next command that needs it starts it."
 #: Guess: a service manager's keeper is to stay; 11 days is the longest wait that the system's poll takes.

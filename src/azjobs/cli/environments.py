@@ -8,7 +8,7 @@ from typing import Any
 from azjobs.cli.shell import Shell
 from azjobs.cli.tables import Column, layout
 from azjobs.core.context import Environment
-from azjobs.session import environments
+from azjobs.session.accounts import environments
 
 _COLUMNS = (
     ("Name", "name"),

@@ -94,6 +94,6 @@ def face_of(command: Command) -> Face:
 
 def _enter_shell() -> None:
     """The session of what is typed is the terminal's, not this process's."""
-    from azjobs.session.local import enter_shell  # noqa: PLC0415 - what only tells of azjobs needs no session
+    from azjobs.session.link.local import enter_shell  # noqa: PLC0415 - what only tells of azjobs needs no session
 
     enter_shell()

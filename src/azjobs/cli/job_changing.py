@@ -10,12 +10,13 @@ from azjobs.cli.shell import Shell
 from azjobs.commands.parameters import JobId
 from azjobs.core.secret import SecureString
 from azjobs.core.spelling import spell_out
-from azjobs.session import job_list, job_stopping
-from azjobs.session.answering import answer_job as answer_job_
-from azjobs.session.answering import prompt_of, those_who_ask
-from azjobs.session.local import local
-from azjobs.session.looking import load_views
-from azjobs.session.views import JobView
+from azjobs.session.jobs import job_list
+from azjobs.session.jobs import stopping as job_stopping
+from azjobs.session.jobs.answering import answer_job as answer_job_
+from azjobs.session.jobs.answering import prompt_of, those_who_ask
+from azjobs.session.jobs.looking import load_views
+from azjobs.session.jobs.views import JobView
+from azjobs.session.link.local import local
 
 
 @spell_out
@@ -91,7 +92,7 @@ def retry_job(
         throttle_limit: How many targets are at work at once; as before when not given.
         override_protection: Remove or stop it although it is protected under this name; it does not count from before.
     """
-    from azjobs.session.batches import retry_job as retry  # noqa: PLC0415 - the other commands need no plans
+    from azjobs.session.submitting.batches import retry_job as retry  # noqa: PLC0415 - the other commands need no plans
 
     job: int | str = int(id) if id.isdecimal() else id
     again = retry(

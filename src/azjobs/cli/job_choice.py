@@ -9,10 +9,10 @@ from typing import Any, TypedDict
 from azjobs.cli.shell import Shell
 from azjobs.core.errors import InvalidInput
 from azjobs.core.job_json import job_json
-from azjobs.session.local import Local
-from azjobs.session.looking import not_found
-from azjobs.session.selecting import Selectors, select
-from azjobs.session.views import JobView
+from azjobs.session.jobs.looking import not_found
+from azjobs.session.jobs.selecting import Selectors, select
+from azjobs.session.jobs.views import JobView
+from azjobs.session.link.local import Local
 
 WHICH = "Say which jobs: ids, names or patterns; --all for those of this session, --everywhere for all."
 

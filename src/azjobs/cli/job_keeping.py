@@ -7,7 +7,7 @@ from typing import Any
 from azjobs.cli.shell import Shell
 from azjobs.cli.tables import Column, layout
 from azjobs.core.policy import Policy
-from azjobs.session import keeping_jobs
+from azjobs.session.jobs import keeping as keeping_jobs
 
 MOST_NAMED = 20  # guess: what still reads as one line
 

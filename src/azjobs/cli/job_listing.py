@@ -9,10 +9,10 @@ from azjobs.cli.job_choice import numbers, selectors, show_jobs, view_json
 from azjobs.cli.output import Format
 from azjobs.cli.shell import Shell
 from azjobs.core.naming import is_wildcard
-from azjobs.session.local import local
-from azjobs.session.looking import not_found
-from azjobs.session.selecting import NOTHING_MORE, Narrowing, by_id, select, select_recent
-from azjobs.session.views import JobView
+from azjobs.session.jobs.looking import not_found
+from azjobs.session.jobs.selecting import NOTHING_MORE, Narrowing, by_id, select, select_recent
+from azjobs.session.jobs.views import JobView
+from azjobs.session.link.local import local
 
 if TYPE_CHECKING:  # annotations are read as text
     from azjobs.commands.parameters import JobId

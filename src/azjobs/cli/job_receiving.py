@@ -19,13 +19,13 @@ from azjobs.core.errors import WaitTimedOut
 from azjobs.core.job_json import time_json
 from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, JobState, ended_at_of
-from azjobs.session.job_list import view_of
-from azjobs.session.jobs import Job
-from azjobs.session.local import local
-from azjobs.session.looking import not_found
-from azjobs.session.receiving import Manner, receive_all, remove_ended
-from azjobs.session.values import failure_of
-from azjobs.session.views import JobView
+from azjobs.session.jobs.job import Job
+from azjobs.session.jobs.job_list import view_of
+from azjobs.session.jobs.looking import not_found
+from azjobs.session.jobs.receiving import Manner, receive_all, remove_ended
+from azjobs.session.jobs.values import failure_of
+from azjobs.session.jobs.views import JobView
+from azjobs.session.link.local import local
 
 
 @spell_out

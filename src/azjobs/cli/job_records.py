@@ -33,10 +33,10 @@ from azjobs.core.journal import (
 )
 from azjobs.core.secret import SecureString
 from azjobs.process.reader import Entry, JournalReader
-from azjobs.session.answering import answer_line, prompt_in_passing
-from azjobs.session.local import local
-from azjobs.session.values import open_value
-from azjobs.session.views import JobView
+from azjobs.session.jobs.answering import answer_line, prompt_in_passing
+from azjobs.session.jobs.values import open_value
+from azjobs.session.jobs.views import JobView
+from azjobs.session.link.local import local
 
 if TYPE_CHECKING:
     from azjobs.cli.live_progress import LiveProgress

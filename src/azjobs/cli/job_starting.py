@@ -11,8 +11,8 @@ from azjobs.cli.shell import Shell
 from azjobs.commands.parameters import ContextName, Words
 from azjobs.core.errors import InvalidInput
 from azjobs.core.spelling import spell_out
-from azjobs.session import starting
-from azjobs.session.jobs import Job
+from azjobs.session.jobs.job import Job
+from azjobs.session.submitting import starting
 
 FROM_STDIN = "-"
 USAGE = "Say what to run: azjobs job start -- COMMAND WORD…, or --file SCRIPT.py"

@@ -13,10 +13,10 @@ from azjobs.commands.parameters import JobId
 from azjobs.core.job import JobType
 from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, JobState
-from azjobs.session.job_list import wait_until_over
-from azjobs.session.local import local
-from azjobs.session.looking import load_views
-from azjobs.session.views import JobView
+from azjobs.session.jobs.job_list import wait_until_over
+from azjobs.session.jobs.looking import load_views
+from azjobs.session.jobs.views import JobView
+from azjobs.session.link.local import local
 
 
 @spell_out

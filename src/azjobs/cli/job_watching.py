@@ -16,9 +16,9 @@ from azjobs.core.errors import InvalidInput
 from azjobs.core.job_json import job_json, time_json
 from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, ended_at_of
-from azjobs.session.local import Local, local
-from azjobs.session.looking import load_views
-from azjobs.session.watching import JobEvent, JobEvents
+from azjobs.session.jobs.looking import load_views
+from azjobs.session.jobs.watching import JobEvent, JobEvents
+from azjobs.session.link.local import Local, local
 
 LEAST_FRAME_S = 0.05  # guess: 20 pictures a second are as many as people follow
 STREAMED = (Format.JSON, Format.JSONL, Format.TSV)

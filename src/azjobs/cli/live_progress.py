@@ -15,8 +15,8 @@ from azjobs.cli.shell import ERASE, Shell
 from azjobs.cli.tables import clean, shorten
 from azjobs.core.activities import Activities
 from azjobs.core.journal import Progress
-from azjobs.session.telling import Told, follow_progress
-from azjobs.session.views import JobView
+from azjobs.session.jobs.telling import Told, follow_progress
+from azjobs.session.jobs.views import JobView
 
 UP = "\x1b[A"  # [invisible-island.net/xterm/ctlseqs]
 

@@ -17,11 +17,11 @@ from azjobs.commands.many import several
 from azjobs.core.errors import InvalidInput
 from azjobs.core.models import BatchRehearsal
 from azjobs.core.naming import parse_resource_id
-from azjobs.session.job_list import wait_until_over
-from azjobs.session.jobs import Job
-from azjobs.session.local import local
-from azjobs.session.looking import load_children, load_view
-from azjobs.session.views import JobView
+from azjobs.session.jobs.job import Job
+from azjobs.session.jobs.job_list import wait_until_over
+from azjobs.session.jobs.looking import load_children, load_view
+from azjobs.session.jobs.views import JobView
+from azjobs.session.link.local import local
 
 FROM_STDIN = "-"
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from azjobs.cli.job_tables import elapsed
 from azjobs.cli.shell import ERASE, Shell
 from azjobs.cli.tables import clean, shorten
-from azjobs.session.plans import OnProgress, Progress
+from azjobs.session.submitting.plans import OnProgress, Progress
 
 TICK_S = 1.0  # the time that is shown counts in seconds
 

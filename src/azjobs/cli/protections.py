@@ -8,7 +8,7 @@ from typing import Any
 from azjobs.cli.shell import Shell
 from azjobs.cli.tables import Column, layout
 from azjobs.core.protection import Protection
-from azjobs.session import protections
+from azjobs.session.contexts import protections
 
 
 def add_az_protection(shell: Shell, *, subscription: str = "", resource_group_name: str = "", name: str = "") -> int:

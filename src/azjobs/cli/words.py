@@ -31,7 +31,7 @@ class ContextName(click.ParamType[str]):
 
     def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Offer the contexts of this session."""
-        from azjobs.session.contexts import get_az_context  # noqa: PLC0415 - only where a shell asks
+        from azjobs.session.contexts.choosing import get_az_context  # noqa: PLC0415 - only where a shell asks
 
         with contextlib.suppress(AzJobsError):
             found = get_az_context(list_available=True)
@@ -46,8 +46,8 @@ class JobId(click.ParamType[str]):
 
     def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Offer the jobs of this user, by their ids; by their names once letters are typed."""
-        from azjobs.session.local import local  # noqa: PLC0415 - only where a shell asks
-        from azjobs.session.looking import load_views  # noqa: PLC0415 - same
+        from azjobs.session.jobs.looking import load_views  # noqa: PLC0415 - same
+        from azjobs.session.link.local import local  # noqa: PLC0415 - only where a shell asks
 
         with contextlib.suppress(AzJobsError):
             views = load_views(local().layout, newest=OFFERED, parent="")

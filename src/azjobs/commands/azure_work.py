@@ -13,14 +13,14 @@ from azjobs.core.errors import InvalidInput
 from azjobs.core.plan import PlannedWrite, check
 from azjobs.core.plans import PLANS
 from azjobs.core.secret import Credential, SecureString
-from azjobs.session.context import Context
-from azjobs.session.contexts import resolve_context
-from azjobs.session.expectations import Expected, check_expected
-from azjobs.session.notices import CommandWords
-from azjobs.session.plans import read_plan, run_plan
-from azjobs.session.plans import what_if as rehearse
-from azjobs.session.shapes import shape_of
-from azjobs.session.terms import NO_TERMS, Terms, terms_of
+from azjobs.session.contexts.choosing import resolve_context
+from azjobs.session.contexts.context import Context
+from azjobs.session.jobs.shapes import shape_of
+from azjobs.session.submitting.expectations import Expected, check_expected
+from azjobs.session.submitting.notices import CommandWords
+from azjobs.session.submitting.plans import read_plan, run_plan
+from azjobs.session.submitting.plans import what_if as rehearse
+from azjobs.session.submitting.terms import NO_TERMS, Terms, terms_of
 
 ANY_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"  # stands for one while only the user's input is checked
 

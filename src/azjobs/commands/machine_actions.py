@@ -12,7 +12,7 @@ from azjobs.core.models import ActionResult, BatchRehearsal
 from azjobs.core.naming import parse_resource_id
 from azjobs.core.plan import PlannedWrite
 from azjobs.core.spelling import spell_out
-from azjobs.session.jobs import Job
+from azjobs.session.jobs.job import Job
 
 Outcome = (
     ActionResult

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from azjobs.commands.azure_work import Care, Work, refuse_lonely_notice, rehearse_in, settle
 from azjobs.core.errors import InvalidInput
 from azjobs.core.models import BatchRehearsal, TargetRehearsal
-from azjobs.session.batches import Pace, Part, run_batch
+from azjobs.session.submitting.batches import Pace, Part, run_batch
 
 Names = list[str] | tuple[str, ...]
 SAMPLE = 3  # guess: enough to see what would be done; each costs the reads of its plan

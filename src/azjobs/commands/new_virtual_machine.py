@@ -14,8 +14,8 @@ from azjobs.core.plan import PlannedWrite
 from azjobs.core.plans.new_vm_input import PASSWORD_HOLE, NewVm, check_new_vm
 from azjobs.core.secret import Credential
 from azjobs.core.spelling import spell_out
-from azjobs.session.jobs import Job
-from azjobs.session.named_secret import NamedSecret
+from azjobs.session.jobs.job import Job
+from azjobs.session.link.named_secret import NamedSecret
 
 #: Where a parameter of New-AzVM and an argument of the plan have different names.
 _PLAN_NAMES = {"data_disk_size_in_gb": "data_disk_sizes_gb", "tag": "tags"}

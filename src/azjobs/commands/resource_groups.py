@@ -12,7 +12,7 @@ from azjobs.core.models import ActionResult, BatchRehearsal, ResourceGroup
 from azjobs.core.naming import is_wildcard
 from azjobs.core.plan import PlannedWrite
 from azjobs.core.spelling import spell_out
-from azjobs.session.jobs import Job
+from azjobs.session.jobs.job import Job
 
 
 class GroupOptions(Working, total=False):

@@ -8,7 +8,7 @@ from azjobs.commands.azure_work import Removing, Work, care_of, perform
 from azjobs.core.models import RestResponse
 from azjobs.core.plan import PlannedWrite
 from azjobs.core.spelling import spell_out
-from azjobs.session.jobs import Job
+from azjobs.session.jobs.job import Job
 
 Json = Any
 

@@ -76,22 +76,24 @@ def _cmdlet(
 _VM = "azjobs.commands.virtual_machines"
 _ACTIONS = "azjobs.commands.machine_actions"
 _GROUP = "azjobs.commands.resource_groups"
-_JOBS = "azjobs.session.job_list"
-_STOPPING = "azjobs.session.job_stopping"
+_JOBS = "azjobs.session.jobs.job_list"
+_RECEIVING = "azjobs.session.jobs.receiving"
+_STARTING = "azjobs.session.submitting.starting"
+_STOPPING = "azjobs.session.jobs.stopping"
 _ACCOUNTS = "azjobs.session.accounts"
-_CONTEXTS = "azjobs.session.contexts"
-_KEEPING = "azjobs.session.keeping_contexts"
-_ENVIRONMENTS = "azjobs.session.environments"
-_FILES = "azjobs.session.context_files"
-_INVENTORY = "azjobs.session.inventory"
-_AUTOSAVE = "azjobs.session.autosave"
-_PROTECTIONS = "azjobs.session.protections"
+_CONTEXTS = "azjobs.session.contexts.choosing"
+_KEEPING = "azjobs.session.accounts.keeping_contexts"
+_ENVIRONMENTS = "azjobs.session.accounts.environments"
+_FILES = "azjobs.session.accounts.context_files"
+_INVENTORY = "azjobs.session.accounts.inventory"
+_AUTOSAVE = "azjobs.session.contexts.autosave"
+_PROTECTIONS = "azjobs.session.contexts.protections"
 
 COMMANDS: tuple[Command, ...] = (
     _cmdlet(JOBS, "Get-Job", _JOBS, "List jobs.", is_read=True, aliases=("gjb",)),
-    _cmdlet(JOBS, "Receive-Job", "azjobs.session.receiving", "Give what is new in a job's output.", aliases=("rcjb",)),
+    _cmdlet(JOBS, "Receive-Job", _RECEIVING, "Give what is new in a job's output.", aliases=("rcjb",)),
     _cmdlet(JOBS, "Wait-Job", _JOBS, "Wait until jobs have ended.", is_read=True, aliases=("wjb",)),
-    _cmdlet(JOBS, "Start-Job", "azjobs.session.starting", "Run a command or script as a job.", aliases=("sajb",)),
+    _cmdlet(JOBS, "Start-Job", _STARTING, "Run a command or script as a job.", aliases=("sajb",)),
     _cmdlet(JOBS, "Stop-Job", _STOPPING, "Stop jobs.", aliases=("spjb",)),
     _cmdlet(JOBS, "Resume-Job", _STOPPING, "Let stopped Azure jobs go on.", aliases=("rujb",)),
     _cmdlet(JOBS, "Remove-Job", _JOBS, "Remove jobs with their output.", aliases=("rjb",)),
@@ -100,8 +102,8 @@ COMMANDS: tuple[Command, ...] = (
     Command(JOBS, ("job", "answer"), "Give a blocked job what it waits for."),
     Command(JOBS, ("job", "retry"), "Do again what a job failed to do."),
     Command(JOBS, ("job", "prune"), "Remove jobs that have ended, by age and number."),
-    _cmdlet(JOBS, "Get-JobPolicy", "azjobs.session.keeping_jobs", "Say how long finished jobs are kept.", is_read=True),
-    _cmdlet(JOBS, "Set-JobPolicy", "azjobs.session.keeping_jobs", "Say how long finished jobs are to be kept."),
+    _cmdlet(JOBS, "Get-JobPolicy", "azjobs.session.jobs.keeping", "Say how long finished jobs are kept.", is_read=True),
+    _cmdlet(JOBS, "Set-JobPolicy", "azjobs.session.jobs.keeping", "Say how long finished jobs are to be kept."),
     _cmdlet(AZURE, "New-AzVM", "azjobs.commands.new_virtual_machine", "Create a virtual machine.", can_be_job=True),
     _cmdlet(AZURE, "Get-AzVM", _VM, "Show virtual machines.", is_read=True),
     _cmdlet(AZURE, "Start-AzVM", _ACTIONS, "Start a virtual machine.", can_be_job=True),
@@ -142,7 +144,7 @@ COMMANDS: tuple[Command, ...] = (
     _cmdlet(
         CONTEXTS,
         "Set-AzContext",
-        "azjobs.session.setting_contexts",
+        "azjobs.session.accounts.setting_contexts",
         "Make a context for a subscription, and make it the current one.",
         aliases=("Select-AzSubscription",),
     ),
@@ -155,7 +157,9 @@ COMMANDS: tuple[Command, ...] = (
     _cmdlet(CONTEXTS, "Add-AzEnvironment", _ENVIRONMENTS, "Add a cloud."),
     _cmdlet(CONTEXTS, "Set-AzEnvironment", _ENVIRONMENTS, "Change a cloud that was added."),
     _cmdlet(CONTEXTS, "Remove-AzEnvironment", _ENVIRONMENTS, "Remove a cloud that was added."),
-    _cmdlet(CONTEXTS, "Get-AzAccessToken", "azjobs.session.access_tokens", "Fetch an access token.", is_read=True),
+    _cmdlet(
+        CONTEXTS, "Get-AzAccessToken", "azjobs.session.contexts.access_tokens", "Fetch an access token.", is_read=True
+    ),
     _cmdlet(CONTEXTS, "Enable-AzContextAutosave", _AUTOSAVE, "Save contexts and sign-ins."),
     _cmdlet(CONTEXTS, "Disable-AzContextAutosave", _AUTOSAVE, "Save contexts and sign-ins no longer."),
     _cmdlet(
@@ -166,7 +170,10 @@ COMMANDS: tuple[Command, ...] = (
         is_read=True,
     ),
     _cmdlet(
-        CONTEXTS, "Get-Credential", "azjobs.session.credentials", "Keep a user name and password for this session."
+        CONTEXTS,
+        "Get-Credential",
+        "azjobs.session.accounts.credentials",
+        "Keep a user name and password for this session.",
     ),
     _cmdlet(CONTEXTS, "Add-AzProtection", _PROTECTIONS, "Protect something against removals and stops."),
     _cmdlet(CONTEXTS, "Get-AzProtection", _PROTECTIONS, "Say what is protected.", is_read=True),

@@ -10,10 +10,10 @@ from azjobs.core.job import PlanWork
 from azjobs.core.models import VirtualMachine
 from azjobs.core.naming import is_wildcard
 from azjobs.core.spelling import spell_out
-from azjobs.session.context import Context
-from azjobs.session.jobs import Job
-from azjobs.session.local import local
-from azjobs.session.looking import find_views
+from azjobs.session.contexts.context import Context
+from azjobs.session.jobs.job import Job
+from azjobs.session.jobs.looking import find_views
+from azjobs.session.link.local import local
 
 COMMAND, PLAN = "Get-AzVM", "get-az-vm@1"
 

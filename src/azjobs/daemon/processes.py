@@ -48,9 +48,9 @@ from azjobs.store.protocol import JobStore
 
 log = logging.getLogger(__name__)
 
-PREPARE = "azjobs.session.in_job:prepare"  # named, not imported: the layers above are strangers here
+PREPARE = "azjobs.session.submitting.in_job:prepare"  # named, not imported: the layers above are strangers here
 #: What jobs use of the layers above, likewise by name: an import in each job would cost 20 ms.
-PRELOAD = ("azjobs.session.in_job", "azjobs.commands.machine_actions", "azjobs.commands.new_virtual_machine")
+PRELOAD = ("azjobs.session.submitting.in_job", "azjobs.commands.machine_actions", "azjobs.commands.new_virtual_machine")
 STOP_GRACE_S = 5.0  # guess: time to end by itself after SIGTERM; docker waits 10, systemd 90
 KEY_NAME = "key"
 LOCK_RETRY_S = 0.02  # guess: a process descriptor may tell of the end a moment before the lock is free

@@ -1,23 +1,12 @@
 """This process: who it is, its current context, its handles to jobs.
 
-Layers above use these (each module says more):
+Each room uses those below it (each module says more):
 
-    contexts    resolve_context, get_az_context, set_az_context, select_az_context, autosave
-    context     Context
-    signing_in  connect_az_account
-    signing_out disconnect_az_account
-    credentials get_credential, and the named credentials of a session
-    plans       run_plan, read_plan, what_if: Azure work, blocking or as a job
-    jobs        Job
-    job_list    get_job, wait_job, remove_job
-    job_stopping stop_job, resume_job
-    answering   answer_job
-    receiving   receive_job
-    selecting   which jobs are meant: names, states, commands, labels, times
-    starting    start_job
-    tracking    track
-    shapes      which type the result of a plan has
-    identity    which session this process belongs to
+    submitting  commands over one target or many, functions and operations of an SDK, as jobs or as blocking calls
+    jobs        handles to jobs, and all that is done with them: find, wait, receive, answer, stop, keep, watch
+    accounts    sign in and out, the contexts that accounts give, clouds, credentials with a name
+    contexts    which context is current, tokens and SDK clients that cannot leave theirs, protections
+    link        the connection to the daemon, the home, the identity of this session
 
 Nothing here imports azure.*, aiohttp, asyncio or rich when it is imported.
 """

@@ -26,7 +26,7 @@ from azjobs.session.accounts import clouds
 from azjobs.session.accounts.asked import Asked, Way
 from azjobs.session.accounts.credential_objects import in_own_process
 from azjobs.session.accounts.looking_around import Visit, at_once, warn
-from azjobs.session.local import Local
+from azjobs.session.link.local import Local
 
 PROCESS_TIMEOUT_S = 30  # guess: az takes 1 s, pwsh 3 s, on a busy machine many times as long
 _TYPES = {

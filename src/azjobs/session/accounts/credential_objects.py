@@ -24,7 +24,7 @@ from azjobs.core.context import Account, AccountType, Environment
 from azjobs.core.errors import CannotSend, InvalidInput, SignInFailed
 from azjobs.core.secret import SecureString
 from azjobs.session.accounts.asked import TokenCredential, Way
-from azjobs.session.environment import import_path, sendable_environment
+from azjobs.session.link.environment import import_path, sendable_environment
 
 KINDS = "Give a credential of azure-identity, an object with get_token, or a function that makes one."
 #: Where App Service, Arc, Service Fabric, Cloud Shell and Azure ML say how to reach a managed identity.

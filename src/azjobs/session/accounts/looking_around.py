@@ -20,7 +20,7 @@ from azjobs.core.signin import SignIn
 from azjobs.core.wire import DropSignIn, Ok, PutSignIn, Read, Result, SignedIn
 from azjobs.session.accounts.asked import Way
 from azjobs.session.accounts.network import network_of
-from azjobs.session.local import Local
+from azjobs.session.link.local import Local
 
 MOST_AT_ONCE = 16  # guess: 40 tenants in three rounds, without being taken for a flood
 CONNECT = " Type: azjobs account connect"

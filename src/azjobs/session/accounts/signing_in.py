@@ -17,10 +17,10 @@ from azjobs.core.secret import Credential, SecureString
 from azjobs.session.accounts import ways
 from azjobs.session.accounts.asked import Asked, FederatedFrom, Source, TokenCredential
 from azjobs.session.accounts.looking_around import Visit, at_once, read_contexts, read_tenants, warn
-from azjobs.session.autosave import is_autosave_on
-from azjobs.session.context import Context
-from azjobs.session.contexts import Scope, check_scope, current_value
-from azjobs.session.local import Local, local
+from azjobs.session.contexts.autosave import is_autosave_on
+from azjobs.session.contexts.choosing import Scope, check_scope, current_value
+from azjobs.session.contexts.context import Context
+from azjobs.session.link.local import Local, local
 
 Pick = Callable[[Sequence[ContextValue], ContextValue], ContextValue]
 

@@ -8,9 +8,9 @@ from azjobs.core import profile as rules
 from azjobs.core.context import Account, AccountType, ContextValue
 from azjobs.core.errors import InvalidInput, NotSignedIn, Refused
 from azjobs.core.wire import DropSignIn, Ok
-from azjobs.session.context import Context
-from azjobs.session.contexts import current_value
-from azjobs.session.local import Local, local
+from azjobs.session.contexts.choosing import current_value
+from azjobs.session.contexts.context import Context
+from azjobs.session.link.local import Local, local
 
 LIST = "Type: azjobs context get --list-available"
 

@@ -20,8 +20,8 @@ from azjobs.core.errors import InvalidInput, SignInFailed
 from azjobs.core.secret import Credential, SecureString
 from azjobs.session.accounts import clouds
 from azjobs.session.accounts.asked import Asked, Way
-from azjobs.session.local import Local
-from azjobs.session.named_secret import NamedSecret
+from azjobs.session.link.local import Local
+from azjobs.session.link.named_secret import NamedSecret
 
 HOW = (
     "Say how to sign in: credential= with a credential of azure-identity, service_principal= with a Credential and "

@@ -1,0 +1,1 @@
+"""Contexts: which one is current, and tokens and official SDK clients that cannot leave theirs."""
