@@ -87,7 +87,17 @@ def test_the_json_has_every_key_in_camel_case():
     value = row(3, "New-AzVM Big", Failed(0.0, 4.25, FAULT), target="Big")
     assert list(value) == [
         *("id", "instanceId", "name", "jobType", "state", "remoteState", "hasMoreData", "context", "target"),
-        *("command", "labels", "parentId", "childJobs", "queue", "location", "statusMessage", "percentComplete"),
+        *(
+            "command",
+            "labels",
+            "parentId",
+            "lostParentId",
+            "childJobs",
+            "queue",
+            "location",
+            "statusMessage",
+            "percentComplete",
+        ),
         *("submitTime", "beginTime", "endTime", "question", "error"),
     ]
     assert value["error"] == {

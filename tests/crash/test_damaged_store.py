@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,6 +155,42 @@ def test_one_job_that_cannot_be_read_hides_no_other(home: Home, shell: Shell) ->
     assert any(text.startswith(f"Job 6 in {file} could not be read") for text in home_losses(home))
     with contextlib.closing(sqlite3.connect(file)) as db:
         assert db.execute("SELECT id, document FROM unreadable").fetchall() == [(6, b"{}")]
+
+
+@pytest.mark.parametrize("damage", [None, forget_the_head])
+def test_a_child_whose_batch_was_lost_is_a_job_like_any_other(
+    home: Home, signed_in: Shell, damage: Callable[[Path], None] | None
+) -> None:
+    """It is listed, stopped and removed by itself, ended or not, and says that its batch was lost."""
+    for name in ("a", "b", "c"):
+        assert signed_in(f"azjobs resource-group new {name} --location eastus").code == 0
+    home.cloud.time("at-once", kinds={"group-delete": {"mode": "held"}})
+    batch = int(signed_in("azjobs resource-group remove a b c --force --as-job -q").out)
+    home.cloud.wait_for_requests(path_regex="/operationresults/", count=3)
+    ended, going = batch + 1, batch + 2
+    assert signed_in(f"azjobs job stop {ended}").code == 0
+    refused = signed_in(f"azjobs job remove {ended}")
+    assert (refused.code, "is part of a batch" in refused.err) == (2, True), refused
+    assert signed_in("azjobs daemon stop").code == 0
+    file = home.folder / "store.db"
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        db.execute("UPDATE jobs SET document = '{}' WHERE id = ?", (batch,))
+    if damage is not None:
+        damage(file)
+
+    def listed() -> dict[int, dict[str, Any]]:
+        return {job["id"]: job for job in signed_in("azjobs job get --output json").json if job["id"] >= batch}
+
+    wait_until(lambda: [job["state"] for job in listed().values()] == ["Stopped", "Running", "Running"])
+    for job in listed().values():
+        assert (job["parentId"], len(job["lostParentId"])) == (None, 36)
+        assert job["statusMessage"].startswith("Its batch was lost with a damaged store.")
+    assert "stand alone" in home_losses(home)[0]
+    assert signed_in(f"azjobs job stop {going}").code == 0
+    assert listed()[going]["state"] == "Stopped"
+    done = signed_in(f"azjobs job remove {ended} {going} && azjobs job remove {going + 1} --force")
+    assert done.code == 0, done
+    assert listed() == {}
 
 
 def home_losses(home: Home) -> list[str]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from azjobs.core.arm import Answer, Request
 from azjobs.core.context import ContextValue
@@ -202,7 +203,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `id` is None while a blocking call is attached to it: it gets one, and shows
     itself, when its caller goes away. `grants` are the contexts it may use.
     `overrides` names the protections that do not hold for it. `parent` is the uuid
-    of the batch that it belongs to. `time_limit_s` counts from its beginning, or
+    of the batch that it belongs to, `lost_parent` that of one it belonged to, which was lost with a damaged store.
+    `time_limit_s` counts from its beginning, or
     from `resumed_at`, when it was last told to go on.
     `target` is what it acts on, for people. `created` names what it created so
     far, in order. `is_cancelling`: it was asked to stop, and ends once Azure has
@@ -229,6 +231,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_cancelling: bool = False
     overrides: tuple[str, ...] = ()
     parent: str = ""
+    lost_parent: str = ""
     labels: dict[str, str] = {}
     queue: Queue | None = None
     time_limit_s: float | None = None
@@ -254,7 +257,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def secrets_owner(self) -> str:
         """The uuid under which its secrets are kept: what was given for a batch serves each child."""
-        return self.parent or self.uuid
+        return self.family or self.uuid
+
+    @property
+    def family(self) -> str:
+        """The uuid that it shares with the other children of its batch, even of a lost one; "" without a batch."""
+        return self.parent or self.lost_parent
+
+    @property
+    def on_its_own(self) -> Job:
+        """It as a job like any other, which says that its batch was lost."""
+        return replace(self, parent="", lost_parent=self.parent)
 
     @property
     def shown_name(self) -> str:

@@ -31,6 +31,7 @@ def job_json(job: Job, *, name: str, state: JobState, has_more_data: bool) -> di
         "command": job.command,
         "labels": job.labels,
         "parentId": job.parent or None,
+        "lostParentId": job.lost_parent or None,
         "childJobs": {state.value: n for state, n in job.work.counts.items()}
         if isinstance(job.work, BatchWork)
         else None,

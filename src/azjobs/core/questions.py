@@ -11,6 +11,7 @@ from azjobs.core.states import Blocked, Question, QuestionKind
 
 ENVIRONMENT = "environment"  # asked for as secrets are, since it is kept where they are kept
 SIGN_IN_AGAIN = "Sign in again: azjobs account connect"
+BATCH_LOST = "Its batch was lost with a damaged store."
 PROMPT_CAP = 4000  # guess: letters that a screen can show; more is no prompt, and is stored with the job
 _SHOWN_CAP = 200  # guess: letters of a prompt in a sentence
 _ANSWER = "azjobs job answer ID"  # ID is replaced where the question is shown: an attached job gets its id late
@@ -62,9 +63,10 @@ def question_of(job: Job) -> Question | None:
 
 
 def status_of(job: Job) -> str:
-    """Return what is going on just now, or what the job waits for."""
+    """Return what is going on just now, or what the job waits for, and before it that its batch was lost."""
     asked = question_of(job)
-    return job.status_message if asked is None else asked.text
+    said = job.status_message if asked is None else asked.text
+    return " ".join(part for part in (BATCH_LOST if job.lost_parent else "", said) if part)
 
 
 _ANSWERED_BY: Mapping[QuestionKind, frozenset[str]] = {

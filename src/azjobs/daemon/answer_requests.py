@@ -82,6 +82,6 @@ class AnswerRequests:
 
     def _release_siblings(self, job: Job) -> None:
         """What was given for one child of a batch is there for all."""
-        for child in self._runner.children(job.parent):
+        for child in self._runner.children(job.family):
             if isinstance(child.state, Blocked) and child.state.question.kind is QuestionKind.SECRET:
                 self._runner.apply(child.uuid, Released(self._runner.now()))

@@ -201,9 +201,13 @@ class Daemon:
     async def _forget_secrets(self, job: Job) -> None:
         if isinstance(job.work, ProcessWork):
             await self.vault.release_environment(job.work.environment)
-        if isinstance(job.work, ProcessWork | BatchWork) or (job.work.secrets and not job.parent):
-            await self.vault.drop_job(job.uuid)
+        if isinstance(job.work, ProcessWork | BatchWork) or (job.work.secrets and self._is_last(job)):
+            await self.vault.drop_job(job.secrets_owner)
         await self._hold()
+
+    def _is_last(self, job: Job) -> bool:
+        """Whether nobody else needs its secrets: a batch drops those of its children, if it is not lost."""
+        return not job.parent and not self.runner.has_siblings(job)
 
     async def _notice_given(self) -> None:
         self.leisure.begin()

@@ -60,7 +60,7 @@ class Recovery:
         for job in jobs:
             self._runner.take(job)
             self._claim(job)
-        await self._vault.tidy({job.uuid for job in jobs})
+        await self._vault.tidy({job.secrets_owner for job in jobs})
         self._queues.recover(jobs)
         for job in sorted(jobs, key=lambda job: not isinstance(job.work, BatchWork)):
             self._time_limits.recover(job)

@@ -105,8 +105,8 @@ class Runner:
         self._jobs[job.uuid] = job
         if isinstance(job.work, ProcessWork):
             self._by_key[job.work.key_sha256] = job.uuid
-        if job.parent:
-            self._children.setdefault(job.parent, {})[job.uuid] = None
+        if job.family:
+            self._children.setdefault(job.family, {})[job.uuid] = None
 
     def drop(self, uuid: str) -> None:
         """Let go of a job that has ended or is removed."""
@@ -114,11 +114,11 @@ class Runner:
         job = self._jobs.pop(uuid, None)
         if job is not None and isinstance(job.work, ProcessWork):
             self._by_key.pop(job.work.key_sha256, None)
-        if job is not None and job.parent:
-            siblings = self._children.get(job.parent, {})
+        if job is not None and job.family:
+            siblings = self._children.get(job.family, {})
             siblings.pop(uuid, None)
             if not siblings:
-                self._children.pop(job.parent, None)
+                self._children.pop(job.family, None)
 
     @property
     def unwritten(self) -> list[Job]:
@@ -128,6 +128,10 @@ class Runner:
     def children(self, uuid: str) -> list[Job]:
         """Return the unfinished children of a batch, in the order of its targets."""
         return [self._jobs[child] for child in self._children.get(uuid, {})]
+
+    def has_siblings(self, job: Job) -> bool:
+        """Whether other children of its batch are unfinished, of one that is lost too."""
+        return not self._children.get(job.family, {}).keys() <= {job.uuid}
 
     def replace(self, job: Job) -> None:
         """Record a value of the job that no event brought about (its id)."""

@@ -13,7 +13,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def _replace(layout: Layout[Path], why: str) -> None:
         _keep(Path(f"{file}{suffix}"), Path(f"{aside}{suffix}"))
     jobs = _copy(file, draft, journals=len(_journals(layout)))
     lost = sorted(_journals(layout) - jobs.keys())
-    note_loss(layout, _report(file, aside, why, len(jobs), lost))
+    note_loss(layout, _report(file, aside, why, jobs.values(), lost))
     draft.replace(f"{file}.mended")
     _finish(file)
 
@@ -106,12 +106,16 @@ def _keep(file: Path, aside: Path) -> None:
             shutil.copy2(file, aside)
 
 
-def _report(file: Path, aside: Path, why: str, saved: int, lost: list[str]) -> str:
+def _report(file: Path, aside: Path, why: str, saved: Collection[Job], lost: list[str]) -> str:
     named = ", ".join(lost[:_MOST_NAMED]) + (f" and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else "")
     what = (
         f"the jobs {named} were lost, and their output is kept in journals" if lost else "no job with output was lost"
     )
-    return f"The job store {file} was damaged ({why}) and is kept as {aside.name}: {saved} jobs were saved, {what}."
+    alone = sum(bool(job.lost_parent) for job in saved)
+    what += f"; {alone} of those saved stand alone, for their batch was lost" if alone else ""
+    return (
+        f"The job store {file} was damaged ({why}) and is kept as {aside.name}: {len(saved)} jobs were saved, {what}."
+    )
 
 
 def _journals(layout: Layout[Path]) -> set[str]:
@@ -121,14 +125,11 @@ def _journals(layout: Layout[Path]) -> set[str]:
 
 def _copy(source: Path, target: Path, *, journals: int) -> dict[str, Job]:
     """Make a new store of all that can be read of a damaged one; returns its jobs."""
-    jobs: dict[str, Job] = {}
     with contextlib.closing(open_for_writing(target)) as new, contextlib.ExitStack() as stack:
         new.execute(query("begin"))
         old = _opened(source, stack)
-        for _, document in _rows(old, "salvage_jobs"):
-            with contextlib.suppress(msgspec.DecodeError, UnicodeError):
-                job = parse_job(document)
-                jobs[job.uuid] = job
+        jobs = {job.uuid: job for job in _parsed(document for _, document in _rows(old, "salvage_jobs"))}
+        jobs |= {uuid: job.on_its_own for uuid, job in jobs.items() if job.parent and job.parent not in jobs}
         new.executemany(query("save_job"), map(row_of, _with_own_ids(jobs)))
         unfinished = {uuid for uuid, job in jobs.items() if not is_finished(job.state)}
         payloads = (row for _, *row in _rows(old, "salvage_payloads") if row[0] in unfinished)
@@ -140,6 +141,12 @@ def _copy(source: Path, target: Path, *, journals: int) -> dict[str, Job]:
         new.execute(query("salvaged_head"), {"epoch": epoch, "last_id": max(last_id, highest)})
         new.execute(query("commit"))
     return jobs
+
+
+def _parsed(documents: Iterable[str]) -> Iterator[Job]:
+    for document in documents:
+        with contextlib.suppress(msgspec.DecodeError, UnicodeError):
+            yield parse_job(document)
 
 
 def _with_own_ids(jobs: dict[str, Job]) -> Iterator[Job]:
@@ -209,9 +216,12 @@ def _set_rows_aside(layout: Layout[Path]) -> None:
             db.execute(query("begin"))
             db.execute(query("set_aside"), (uuid,))
             db.execute(query("remove_job"), (uuid,))
+            children = list(_parsed(child for (child,) in db.execute(query("load_children"), (uuid,)).fetchall()))
+            db.executemany(query("save_job"), (row_of(child.on_its_own) for child in children))
             db.execute(query("commit"))
+            kept = f"its children ({len(children)}) stand alone, and its output" if children else "its output"
             note_loss(
-                layout, f"Job {id or uuid} in {file} could not be read ({why}) and was set aside; its output is kept."
+                layout, f"Job {id or uuid} in {file} could not be read ({why}) and was set aside; {kept} is kept."
             )
 
 

@@ -117,7 +117,7 @@ class Job(Future[T]):
 
     @property
     def parent(self) -> Job[Any] | None:
-        """The batch that it belongs to."""
+        """The batch that it belongs to; None where there is none, or none any more (`status` says so)."""
         parent = self.view.row.parent
         return Job(parent, self._here) if parent else None
 
