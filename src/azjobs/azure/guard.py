@@ -84,7 +84,7 @@ def check_host(url: str, context: ContextValue) -> None:
         WrongTarget: it is outside, or not https, or two readers of URLs could read it in two ways.
     """
     # This is read by urllib, and sent by yarl.
-    is_plain = url.isascii() and not any(c <= " " or c in "\\\x7f" for c in url)
+    is_plain = url.isascii() and url.isprintable() and " " not in url and "\\" not in url
     host = host_of(url) if is_plain else ""
     if not host or host not in context.environment.hosts:
         where = host or "The address"
