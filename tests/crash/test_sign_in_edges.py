@@ -44,7 +44,7 @@ az.new_az_resource_group(sys.argv[2], location="eastus", as_job=True, job_name="
 """
 CLIENT_WORD = "crash_mix.py"  # by which the hook knows a client
 
-AT_RECONNECTION = "client/session.client:Client.open/before/2"
+AT_RECONNECTION = "client/session.link.client:Client.open/before/2"
 
 
 class Waiting:

@@ -148,7 +148,7 @@ def run_plan(  # noqa: PLR0913 - what a job is made of; all but two by name
         job_name: its name; command and target when not given.
         overrides: names of protections that do not hold for it.
         terms: its labels, its time limit, and what is run at its end.
-        shape: makes the typed value of the result; by the plan (`session.shapes`) when not given.
+        shape: makes the typed value of the result; by the plan (`session.jobs.shapes`) when not given.
 
     Raises:
         RequestFailed: Azure refused, or the operation failed (not as a job).
