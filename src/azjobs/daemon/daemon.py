@@ -51,7 +51,8 @@ from azjobs.daemon.sessions import Sessions
 from azjobs.daemon.sign_ins import SignIns, is_served
 from azjobs.daemon.time_limits import TimeLimits
 from azjobs.daemon.vault import Vault
-from azjobs.keeper.channel import KeeperChannel
+from azjobs.keeper.channel import KeeperChannel, unhurried
+from azjobs.keeper.errors import KeeperSilent
 from azjobs.process.journal import remove_files
 from azjobs.store.ballast import Ballast
 from azjobs.store.losses import load_losses
@@ -199,11 +200,12 @@ class Daemon:
         self._background.spawn(self._forget_secrets(job))
 
     async def _forget_secrets(self, job: Job) -> None:
-        if isinstance(job.work, ProcessWork):
-            await self.vault.release_environment(job.work.environment)
-        if isinstance(job.work, ProcessWork | BatchWork) or (job.work.secrets and self._is_last(job)):
-            await self.vault.drop_job(job.secrets_owner)
-        await self._hold()
+        with unhurried():
+            if isinstance(job.work, ProcessWork):
+                await self.vault.release_environment(job.work.environment)
+            if isinstance(job.work, ProcessWork | BatchWork) or (job.work.secrets and self._is_last(job)):
+                await self.vault.drop_job(job.secrets_owner)
+            await self._hold()
 
     def _is_last(self, job: Job) -> bool:
         """Whether nobody else needs its secrets: a batch drops those of its children, if it is not lost."""
@@ -215,7 +217,10 @@ class Daemon:
 
     async def _hold(self) -> None:
         """Tell the keeper whether there is work for which it must keep a daemon alive."""
-        await self._keeper.hold(len(self.runner) + len(self.notices))
+        try:
+            await self._keeper.hold(len(self.runner) + len(self.notices))
+        except KeeperSilent as error:  # it is told all the same, once it goes on; the job that came is taken
+            log.warning("%s", error)
 
     def _is_busy(self) -> bool:
         """Whether there is work, or somebody who asks for something or wants to be told."""

@@ -28,6 +28,7 @@ from azjobs.daemon.background import Background
 from azjobs.daemon.job_environment import job_environment
 from azjobs.daemon.ledger import Ledger
 from azjobs.daemon.vault import Vault
+from azjobs.keeper.channel import unhurried
 from azjobs.process.exits import wait_exit
 from azjobs.process.identity import start_time
 from azjobs.process.reader import has_unread
@@ -87,15 +88,16 @@ class Notices:
 
     async def _give(self, job: Job, notice: Notice) -> None:
         async with self._turns:
-            try:
-                await self._ledger.durable()  # the end is on disk before anybody is told of it
-                problem = await self._run(job, notice)
-                if problem:
-                    log.warning("The notify command of job %s %s", job.id or job.uuid, problem)
-                await self._record(job, notice, problem)
-            except Exception:  # it stays due, for the next daemon
-                log.exception("The notify command of job %s failed", job.id or job.uuid)
-            await self._vault.release_environment(notice.environment)
+            with unhurried():
+                try:
+                    await self._ledger.durable()  # the end is on disk before anybody is told of it
+                    problem = await self._run(job, notice)
+                    if problem:
+                        log.warning("The notify command of job %s %s", job.id or job.uuid, problem)
+                    await self._record(job, notice, problem)
+                except Exception:  # it stays due, for the next daemon
+                    log.exception("The notify command of job %s failed", job.id or job.uuid)
+                await self._vault.release_environment(notice.environment)
         self._due -= 1
         await self._on_given()
 

@@ -35,7 +35,7 @@ from azjobs.daemon.ledger import FULL_RETRY_S
 from azjobs.daemon.output_caps import OutputCaps
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.vault import SecretsMissing, Vault
-from azjobs.keeper.channel import KeeperChannel
+from azjobs.keeper.channel import KeeperChannel, unhurried
 from azjobs.keeper.start import JOB_VARIABLE
 from azjobs.process.frames import START_LOST, StartMessage
 from azjobs.process.identity import boot_id, is_running, open_exit_fd
@@ -128,7 +128,8 @@ class ProcessRunner:
 
     async def _start(self, job: Job) -> None:
         try:
-            start = await self._start_message(job)
+            with unhurried():
+                start = await self._start_message(job)
         except SecretsMissing as error:
             self._runner.apply(job.uuid, SecretMissing(self._runner.now(), error.names))
             return
@@ -257,11 +258,12 @@ class ProcessRunner:
 
     async def _finish(self, uuid: str, pid: int) -> None:
         """Nobody of ours was its parent: ask the keeper, who reaped it if it died without a word."""
-        exits = await self._keeper.exits()
-        mine = [ended for ended in exits if ended.pid == pid]
-        await self._end(uuid, os.waitstatus_to_exitcode(mine[-1].status) if mine else None)
-        if mine:
-            await self._keeper.ack_exits(mine)
+        with unhurried():
+            exits = await self._keeper.exits()
+            mine = [ended for ended in exits if ended.pid == pid]
+            await self._end(uuid, os.waitstatus_to_exitcode(mine[-1].status) if mine else None)
+            if mine:
+                await self._keeper.ack_exits(mine)
 
     async def _end(self, uuid: str, exit_code: int | None) -> None:
         journal = self._layout.journal_file(uuid)

@@ -46,6 +46,7 @@ from azjobs.daemon.protections import Protections
 from azjobs.daemon.runner import Runner
 from azjobs.daemon.sign_ins import SignIns
 from azjobs.daemon.vault import SecretsMissing, Vault
+from azjobs.keeper.channel import unhurried
 from azjobs.store.protocol import Fenced
 
 FULL_PAUSE_S = 1.0  # guess: how soon it is tried again to record an intent on a full disk
@@ -283,7 +284,9 @@ class RequestRunner:
                     continue
                 names = set(_request_of(job, due).holes.values())
                 try:
-                    self._put(due._replace(secrets=await self._vault.job_secrets(job.secrets_owner, names)))
+                    with unhurried():
+                        secrets = await self._vault.job_secrets(job.secrets_owner, names)
+                    self._put(due._replace(secrets=secrets))
                 except SecretsMissing as error:
                     self._apply(due, SecretMissing(self._runner.now(), error.names, due.effect.call))
 

@@ -32,7 +32,7 @@ from azjobs.core.wire import (
 )
 from azjobs.daemon.background import Background
 from azjobs.daemon.followers import BACKLOG_BYTES
-from azjobs.keeper.errors import KeeperGone
+from azjobs.keeper.errors import KeeperGone, KeeperSilent
 from azjobs.keeper.launch import peer_uid
 
 log = logging.getLogger(__name__)
@@ -198,6 +198,8 @@ class Server:
         except KeeperGone:  # this daemon leaves, and the client asks the next one
             connection.drop()
             return
+        except KeeperSilent as error:
+            reply = Refusal(message.seq, "DaemonUnavailable", str(error))
         except Exception as error:  # one request's fault must not take the daemon along
             log.exception("A %s failed", type(message).__name__)
             text = f"The daemon failed on {type(message).__name__} ({type(error).__name__}); its log says more."

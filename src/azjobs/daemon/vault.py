@@ -97,7 +97,11 @@ class Vault:
         is_held = name in self._environments
         self.claim_environment(name)  # before the keeper is told: a release in between must not forget it
         if not is_held:
-            await self._channel.put(f"environment:{name}", value)
+            try:
+                await self._channel.put(f"environment:{name}", value)
+            except BaseException:  # nobody will release it
+                self._unclaim(name)
+                raise
         return name
 
     def claim_environment(self, name: str) -> None:
@@ -106,11 +110,16 @@ class Vault:
 
     async def release_environment(self, name: str) -> None:
         """One job less needs it; with the last one it is forgotten."""
+        if self._unclaim(name):
+            await self._channel.drop(f"environment:{name}")
+
+    def _unclaim(self, name: str) -> bool:
+        """One job less; returns whether it was the last one."""
         left = self._environments.get(name, 0) - 1
         if left > 0:
             self._environments[name] = left
-        elif self._environments.pop(name, None) is not None:
-            await self._channel.drop(f"environment:{name}")
+            return False
+        return self._environments.pop(name, None) is not None
 
     async def environment(self, name: str) -> dict[str, str] | None:
         """Return an environment by its name; None when it is not held any more."""

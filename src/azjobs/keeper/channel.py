@@ -9,13 +9,29 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import os
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Self
 
-from azjobs.keeper.errors import FrameTooLarge, KeeperGone, KeeperRefused
+from azjobs.keeper.errors import FrameTooLarge, KeeperGone, KeeperRefused, KeeperSilent
 from azjobs.keeper.frames import FRAME_CAP_BYTES, HEADER_SIZE_BYTES, format_frame, parse_body
+
+ANSWER_S = 10.0  # guess: ten thousand times what an answer takes, and little enough for a person who waits
+
+_answer_s: ContextVar[float | None] = ContextVar("answer_s", default=ANSWER_S)
+
+
+@contextlib.contextmanager
+def unhurried() -> Iterator[None]:
+    """Wait for answers as long as it takes: for work for which nobody waits, and which must not end half done."""
+    before = _answer_s.set(None)
+    try:
+        yield
+    finally:
+        _answer_s.reset(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +49,11 @@ class OrphanExit:
 
 
 class KeeperChannel:
-    """An open channel. Every request raises `KeeperGone` once the keeper is gone, `KeeperRefused` if it says no."""
+    """An open channel. Every request raises `KeeperGone` once the keeper is gone, `KeeperRefused` if it says no.
+
+    One that is not answered within `ANSWER_S`, and is not `unhurried`, raises `KeeperSilent`: a keeper that was
+    suspended performs it when it goes on.
+    """
 
     def __init__(
         self,
@@ -129,9 +149,12 @@ class KeeperChannel:
         answered: asyncio.Future[dict[str, Any] | None] = asyncio.get_running_loop().create_future()
         self._waiting[seq] = answered
         try:
-            self._writer.write(frame)
-            await self._writer.drain()
-            reply = await answered
+            async with asyncio.timeout(_answer_s.get()):
+                self._writer.write(frame)
+                await self._writer.drain()
+                reply = await answered
+        except TimeoutError:
+            raise KeeperSilent(_silence(os.getppid())) from None  # the keeper starts its daemons itself
         except OSError:
             raise KeeperGone from None  # the pipe broke before the reader saw the end
         finally:
@@ -173,6 +196,13 @@ class KeeperChannel:
                 answered.set_result(None)
         if not self.closed.done():
             self.closed.set_result(None)
+
+
+def _silence(pid: int) -> str:
+    return (
+        f"The keeper (process {pid}) has not answered for {ANSWER_S:g} s. If it is suspended, type: kill -CONT {pid}. "
+        f"If it hangs, type: kill -KILL {pid}; the sign-ins and passwords that only it holds must then be given again."
+    )
 
 
 def _encoded(value: bytes) -> str:

@@ -76,6 +76,10 @@ class KeeperGone(KeeperError):
     """The keeper has ended; what it held in memory is lost."""
 
 
+class KeeperSilent(KeeperError):
+    """The keeper lives and does not answer; what it was asked it may do later."""
+
+
 class KeeperRefused(KeeperError):
     """The keeper refused a request."""
 

@@ -35,7 +35,7 @@ from azjobs.core.wire import (
     parse_reply,
 )
 from azjobs.keeper.errors import FolderUnusable, KeeperError, LocksUnsupported, SocketPathTooLong
-from azjobs.keeper.launch import connect, load_failure, run_folder
+from azjobs.keeper.launch import connect, load_failure, run_folder, running_keeper
 from azjobs.store.ballast import make_room
 
 READ_BYTES = 256 * 1024
@@ -171,7 +171,7 @@ class Connection:
         try:
             reply = self._next_reply(GREETING_S)
         except TimeoutError:
-            raise DaemonUnavailable(f"The daemon does not answer. See {layout.logs_folder / 'daemon.log'}") from None
+            raise DaemonUnavailable(_silence(layout)) from None
         except ConnectionLost:
             failure = load_failure(run_folder(layout.home))
             if failure is not None:
@@ -216,6 +216,12 @@ def error_of(refusal: Refusal) -> AzJobsError:
     if issubclass(kind, errors.RequestFailed | errors.JobFailed):
         return kind(refusal.message, fault=refusal.fault)
     return kind(refusal.message)
+
+
+def _silence(layout: Layout[Path]) -> str:
+    keeper, log = running_keeper(run_folder(layout.home)), layout.logs_folder / "daemon.log"
+    cause = f" If the keeper (process {keeper}) is suspended, type: kill -CONT {keeper}." if keeper else ""
+    return f"Nobody has answered for {GREETING_S:g} s.{cause} Else see {log}"
 
 
 def reach(layout: Layout[Path]) -> socket.socket:
