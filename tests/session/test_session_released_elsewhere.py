@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -70,27 +71,36 @@ class Session:
 
     def expire(self) -> None:
         """Another secret is the good one now, and no token of the old one is kept."""
-        self.about["secret"] = f"secret~{uuid4()}"
-        (subscription,) = self.about["subscriptions"]
-        principal = {
-            "tenant_id": self.about["tenant"],
-            "client_id": self.about["client"],
-            "secret": self.about["secret"],
-            "name": "app",
-            "rights": {f"/subscriptions/{subscription}": "Owner"},
-        }
-        self.home.cloud.directory(principals=[principal])
-        self.home.kill("_main.daemon")
+        expire(self.home, self.about)
 
     def sign_in(self, scope: str) -> az.Context:
         """Sign in here, as the same account."""
-        return az.connect_az_account(
-            environment="AzureSimulator",
-            service_principal=True,
-            tenant=self.about["tenant"],
-            credential=az.Credential(self.about["client"], az.SecureString(self.about["secret"])),
-            scope=scope,
-        )
+        return sign_in(self.about, scope)
+
+
+def expire(home: Home, about: dict[str, Any]) -> None:
+    about["secret"] = f"secret~{uuid4()}"
+    (subscription,) = about["subscriptions"]
+    principal = {
+        "tenant_id": about["tenant"],
+        "client_id": about["client"],
+        "secret": about["secret"],
+        "name": "app",
+        "rights": {f"/subscriptions/{subscription}": "Owner"},
+    }
+    home.cloud.directory(principals=[principal])
+    home.kill("_main.daemon")
+
+
+def sign_in(about: dict[str, Any], scope: str, *, allow_unencrypted_storage: bool = False) -> az.Context:
+    return az.connect_az_account(
+        environment="AzureSimulator",
+        service_principal=True,
+        tenant=about["tenant"],
+        credential=az.Credential(about["client"], az.SecureString(about["secret"])),
+        scope=scope,
+        allow_unencrypted_storage=allow_unencrypted_storage,
+    )
 
 
 @pytest.mark.parametrize("scope", ["Process", "CurrentUser"])
@@ -103,6 +113,25 @@ def test_an_azure_job_of_a_session_that_has_ended_goes_on_when_its_account_signs
     assert session.job.state is az.JobState.BLOCKED
     session.sign_in(scope)
     assert session.job.result(DEADLINE_S).name == "left"
+
+
+@pytest.mark.filterwarnings("ignore:There is no keyring here")
+def test_a_sign_in_that_cannot_be_saved_is_said_and_lets_the_jobs_that_wait_for_it_go_on(home: Home) -> None:
+    """The account was signed in before: the new sign-in is held in its place, and jobs have what they wait for."""
+    home.start_cloud()
+    home.cloud.time("at-once")
+    about = home.add_principal("app", subscriptions=1)
+    sign_in(about, "CurrentUser", allow_unencrypted_storage=True)
+    expire(home, about)
+    job = az.new_az_resource_group("a", "eastus", as_job=True)
+    wait_until(lambda: job.state is az.JobState.BLOCKED)
+    file = home.folder / "sign-ins.json"
+    file.unlink()
+    (file / "in the way").mkdir(parents=True)
+    with pytest.raises(az.HomeUnusable, match=r"sign-ins\.json cannot be written"):
+        sign_in(about, "CurrentUser", allow_unencrypted_storage=True)
+    wait_until(lambda: job.state is not az.JobState.BLOCKED)
+    assert job.result(DEADLINE_S).name == "a"
 
 
 def test_a_process_of_a_session_that_has_ended_goes_on_by_that_sign_in_over_daemons(

@@ -208,14 +208,21 @@ class SignIns:
         self._derived.pop((scope, sign_in.key), None)
         self._dropped.discard((scope, sign_in.key))
         self._broker.forget(sign_in.key, scope)
+        served = [scope, *self.stand_ins.signed_in(scope, sign_in, token.token, self.lacking())]
+        try:
+            return await self._save(held, cache, is_saved=is_saved)
+        finally:  # it is held, whether or not it could be saved: whoever waits for it has it
+            for one in served:
+                self.on_added(one, sign_in)
+
+    async def _save(self, held: HeldSignIn, cache: UserCache | None, *, is_saved: bool) -> str:
+        await self.stand_ins.keep()
         if is_saved:
-            self._store.save_sign_in(scope, sign_in)
+            self._store.save_sign_in(held.scope, held.sign_in)
             self._store.commit()
         warning = await self._save_secrets(held) if is_saved else ""
         if cache is not None:
             warning = await self._keep_person(held, cache, is_saved=is_saved) or warning
-        for served in [scope, *await self.stand_ins.signed_in(scope, sign_in, token.token, self.lacking())]:
-            self.on_added(served, sign_in)
         return warning
 
     async def _save_secrets(self, held: HeldSignIn) -> str:

@@ -29,6 +29,7 @@ class StandIns:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._by: dict[At, HeldStandIn] = {}
+        self._unkept: dict[At, None] = {}  # what the keeper is still to be told
 
     def __len__(self) -> int:
         return len(self._by)
@@ -46,27 +47,47 @@ class StandIns:
         """Return whose sign-ins are needed because they stand in for these."""
         return {one.standing for at, one in self._by.items() if at[0] in scopes}
 
-    async def signed_in(self, scope: str, sign_in: SignIn, token: str, lacking: Iterable[ContextValue]) -> set[str]:
-        """Somebody signed in and has this token; returns for whom of those that lack a sign-in it stands in now."""
+    def signed_in(self, scope: str, sign_in: SignIn, token: str, lacking: Iterable[ContextValue]) -> set[str]:
+        """Somebody signed in and has this token; returns for whom of those that lack a sign-in it stands in now.
+
+        The keeper is told by `keep`.
+        """
         key, object_id = sign_in.key, object_id_of(parse_claims(token))
-        await self.drop((scope, key))
         for at, one in list(self._by.items()):
-            if (one.standing, one.key) == (scope, key) and one.object_id != object_id:
-                await self.drop(at)
+            is_other = (one.standing, one.key) == (scope, key) and one.object_id != object_id
+            if at == (scope, key) or is_other:
+                del self._by[at]
+                self._unkept[at] = None
         served = {
-            context.scope: HeldStandIn(context.scope, key, scope, object_id)
-            for context in lacking
-            if context.scope != scope and is_same_account(context, sign_in, token)
+            context.scope for context in lacking if context.scope != scope and is_same_account(context, sign_in, token)
         }
-        for one in served.values():
-            self._by[one.scope, key] = one
-            await self._vault.put_stand_in(one)
-        return set(served)
+        for other in served:
+            self._by[other, key] = HeldStandIn(other, key, scope, object_id)
+            self._unkept[other, key] = None
+        return served
 
     async def drop(self, at: At) -> None:
         """Nobody stands in for this sign-in any more."""
         if self._by.pop(at, None) is not None:
+            self._unkept[at] = None
+        await self.keep()
+
+    async def keep(self) -> None:
+        """Tell the keeper what has changed."""
+        for at in list(self._unkept):
+            self._unkept.pop(at, None)
+            try:
+                await self._tell(at)
+            except BaseException:
+                self._unkept[at] = None
+                raise
+
+    async def _tell(self, at: At) -> None:
+        one = self._by.get(at)
+        if one is None:
             await self._vault.drop_stand_in(*at)
+        else:
+            await self._vault.put_stand_in(one)
 
     async def keep_only(self, scopes: AbstractSet[str]) -> None:
         """Of the other scopes no job is left."""
