@@ -255,6 +255,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 return JobType.BATCH
 
     @property
+    def scopes(self) -> frozenset[str]:
+        """Whose sign-ins it needs: the scopes of the contexts that it was granted."""
+        return frozenset(context.scope for context in (*self.grants, self.context) if context is not None)
+
+    @property
     def secrets_owner(self) -> str:
         """The uuid under which its secrets are kept: what was given for a batch serves each child."""
         return self.family or self.uuid

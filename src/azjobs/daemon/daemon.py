@@ -83,7 +83,7 @@ class Daemon:
         self.transport = AiohttpTransport()
         self.broker = TokenBroker()
         self.sign_ins = SignIns(self.vault, self._store, self.broker, Safe(layout.safe_file))
-        self.sessions = Sessions(self.vault, self.sign_ins, lambda: list(self.runner))
+        self.sessions = Sessions(self.vault, self.sign_ins, self.runner)
         protections = Protections(layout)
         exchange = Exchange(Sender(self.transport), self.sign_ins, Budgets(), self.runner, protections)
         self.requests = RequestRunner(self.runner, self.ledger, self.vault, exchange)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -78,6 +80,7 @@ class Runner:
         self._jobs: dict[str, Job] = {}
         self._by_key: dict[str, str] = {}  # uuids of process jobs by the hashes of their keys
         self._children: dict[str, dict[str, None]] = {}  # of a batch, those that are unfinished, in their order
+        self._scopes: Counter[str] = Counter()  # by how many jobs each is needed
         self._unwritten: dict[str, list[Event]] = {}
         self.now = now
         self.requests: Requests
@@ -102,6 +105,8 @@ class Runner:
 
     def take(self, job: Job) -> None:
         """Take charge of a job that is in the store."""
+        if job.uuid not in self._jobs:
+            self._scopes.update(job.scopes)
         self._jobs[job.uuid] = job
         if isinstance(job.work, ProcessWork):
             self._by_key[job.work.key_sha256] = job.uuid
@@ -112,13 +117,24 @@ class Runner:
         """Let go of a job that has ended or is removed."""
         self._unwritten.pop(uuid, None)
         job = self._jobs.pop(uuid, None)
-        if job is not None and isinstance(job.work, ProcessWork):
+        if job is None:
+            return
+        for scope in job.scopes:
+            self._scopes[scope] -= 1
+            if not self._scopes[scope]:
+                del self._scopes[scope]
+        if isinstance(job.work, ProcessWork):
             self._by_key.pop(job.work.key_sha256, None)
-        if job is not None and job.family:
+        if job.family:
             siblings = self._children.get(job.family, {})
             siblings.pop(uuid, None)
             if not siblings:
                 self._children.pop(job.family, None)
+
+    @property
+    def scopes(self) -> AbstractSet[str]:
+        """Whose sign-ins the unfinished jobs need."""
+        return self._scopes.keys()
 
     @property
     def unwritten(self) -> list[Job]:

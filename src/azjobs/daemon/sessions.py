@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 
 from azjobs.core.job import Job
 from azjobs.daemon.background import Background
+from azjobs.daemon.runner import Runner
 from azjobs.daemon.sign_ins import SignIns
 from azjobs.daemon.vault import Vault
 from azjobs.process.identity import is_running, open_exit_fd
@@ -20,10 +20,10 @@ from azjobs.process.identity import is_running, open_exit_fd
 class Sessions:
     """The living sessions that this daemon holds something for."""
 
-    def __init__(self, vault: Vault, sign_ins: SignIns, jobs: Callable[[], list[Job]]) -> None:
+    def __init__(self, vault: Vault, sign_ins: SignIns, runner: Runner) -> None:
         self._vault = vault
         self._sign_ins = sign_ins
-        self._jobs = jobs
+        self._runner = runner
         self._watched: dict[str, int] = {}
         self._ended_sessions: set[str] = set()  # only these: a named session has no leader, and never ends by itself
         self._background = Background()
@@ -44,8 +44,10 @@ class Sessions:
             self._watch(session, *leader)
             await self._vault.put_leader(session, *leader)
 
-    def job_finished(self, _: Job) -> None:
+    def job_finished(self, job: Job) -> None:
         """A job that ended may have been the last to need the sign-ins of a session that is gone."""
+        if job.scopes <= self._runner.scopes:
+            return
         if self._ended_sessions or len(self._sign_ins.stand_ins):
             self._background.spawn(self._forget_sign_ins(set(self._ended_sessions)))
 
@@ -79,7 +81,7 @@ class Sessions:
         await self._forget_sign_ins({session})
 
     async def _forget_sign_ins(self, scopes: set[str]) -> None:
-        needed = {context.scope for job in self._jobs() for context in (*job.grants, job.context) if context}
+        needed = set(self._runner.scopes)
         await self._sign_ins.stand_ins.keep_only(needed)
         for scope in scopes - needed - self._sign_ins.stand_ins.standing_for(needed):
             await self._sign_ins.drop_scope(scope)
