@@ -43,6 +43,7 @@ class Ledger:
         self._is_due = False
         self._is_full = False
         self._changes = 0
+        self._committed = 0
         self._synced = 0
         self._flush: asyncio.Task[None] | None = None
 
@@ -127,6 +128,7 @@ class Ledger:
         if self._is_full:
             log.info("There is room on the disk again: everything is recorded.")
             self._is_full = False
+        self._committed = self._changes
         changed, self._dirty = list(self._dirty.values()), {}
         callbacks, self._after_commit = self._after_commit, []
         for job in changed:
@@ -150,7 +152,7 @@ class Ledger:
             asyncio.get_running_loop().call_later(FULL_RETRY_S, self._commit_again)
 
     async def _sync(self) -> None:
-        covered = self._changes
+        covered = self._committed  # what was recorded meanwhile, and is not written yet, needs the next flush
         try:
             await asyncio.get_running_loop().run_in_executor(None, self._store.sync)
             self._synced = max(self._synced, covered)
