@@ -6,7 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from core_samples import PUT, RESOURCE, call, make_plan_job, make_process_job
+from core_samples import PUT, RESOURCE, call, make_plan_job, make_process_job, replied, reply, resource
+from lines import Lines
 from msgspec.structs import replace
 
 from azjobs.core.arm import Request
@@ -177,6 +178,30 @@ def test_the_time_of_a_batch_is_over_although_it_is_being_cancelled() -> None:
     job, child = asyncio.run(run())
     assert isinstance(job.state, Failed)
     assert (job.state.fault.code, child) == ("TimeLimit", JobState.STOPPED)
+
+
+def test_a_failure_in_a_batch_that_fails_fast_costs_the_same_whatever_the_number_of_targets() -> None:
+    """The first one stops what has not begun; after it there is nothing more to stop."""
+
+    async def run(targets: int) -> int:
+        engine, lines = Engine(), Lines()
+        work = BatchWork({JobState.RUNNING: targets, JobState.NOT_STARTED: 1}, is_fail_fast=True)
+        engine.take(make_process_job(uuid="b", work=work, state=Running(0.0)))
+        calls = {"k": call(PUT, Watching(RESOURCE))}
+        for number in range(targets):
+            engine.take(make_plan_job("rest@1", uuid=str(number), parent="b", state=Running(0.0), calls=calls))
+        engine.take(make_plan_job("rest@1", uuid="waiting", parent="b"))
+        failed = replied(reply(200, resource("Failed")))
+        engine.runner.apply("0", failed)
+        assert (engine.state("0"), engine.state("waiting")) == (JobState.FAILED, JobState.STOPPED)
+        with lines.counted():
+            engine.runner.apply("1", failed)
+        for number in range(2, targets):
+            engine.runner.apply(str(number), failed)
+        assert engine.state("b") is JobState.FAILED
+        return lines.count
+
+    assert asyncio.run(run(5)) == asyncio.run(run(200))
 
 
 def test_a_job_that_goes_on_again_is_not_removed_for_its_age(tmp_path: Path) -> None:
