@@ -13,10 +13,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from terminal import Home, Python, Shell
+
+# How long an example takes says how busy the machine is, nothing of the product: pytest's `timeout` is the limit.
+settings.register_profile(
+    "azjobs", deadline=None, suppress_health_check=[*settings().suppress_health_check, HealthCheck.too_slow]
+)
+settings.load_profile("azjobs")
 
 #: Would lead a sign-in or an HTTP client away from the embedded cloud, or into another home.
 FOREIGN = (

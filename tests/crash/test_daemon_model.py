@@ -196,9 +196,7 @@ def test_the_daemon_does_what_the_model_says_whatever_is_killed(signed_in_home: 
 
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Model,
-        settings=settings(
-            max_examples=3, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=3, stateful_step_count=10, suppress_health_check=list(HealthCheck)),
     )
 
 

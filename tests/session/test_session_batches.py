@@ -76,7 +76,7 @@ def test_a_batch_is_one_job_with_a_child_for_each_target(signed_in: Home) -> Non
     assert [az.get_job(one.id).result().name for one in report if one.id is not None] == ["one-a", "one-b", "one-c"]
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(5)), failing=st.sets(st.integers(0, 4)))
 def test_the_report_gives_each_target_its_own_truth(held: ControlClient, order: list[int], failing: set[int]) -> None:
     """`az --ids` names another id than the one that failed, and exits with 0: whatever the order, ours does not."""

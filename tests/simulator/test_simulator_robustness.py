@@ -66,7 +66,7 @@ def replaced(body: dict[str, Any], path: tuple[Any, ...], junk: Any) -> Any:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_body_is_more_than_the_simulator_can_answer(wire, world, control, data):
     """Whatever stands at one place of a body, the answer is of the service's form, and a refusal changed nothing."""

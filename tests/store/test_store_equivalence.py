@@ -142,5 +142,5 @@ def _outcome(what: Any, store: JobStore) -> Any:
         return type(error)
 
 
-BothStores.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+BothStores.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestBothStores = pytest.mark.slow(BothStores.TestCase)

@@ -392,7 +392,7 @@ def test_with_others_drawing_on_the_same_bucket_refusals_stay_rare() -> None:
     assert service.refused < 20
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 300), st.floats(20, 400), st.floats(2, 40), st.floats(0.01, 2.0), st.floats(0.0, 4.0))
 def test_whatever_the_service_is_like_all_requests_get_through(
     requests: int, capacity: float, refill_per_s: float, delay_s: float, foreign_per_s: float

@@ -268,6 +268,4 @@ def vars_of(job: Job) -> dict[str, object]:
 
 
 TestEngine = pytest.mark.slow(Engine.TestCase)
-TestEngine.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestEngine.settings = settings(max_examples=60, stateful_step_count=40, suppress_health_check=list(HealthCheck))

@@ -446,6 +446,6 @@ class JobAgainstArm(RuleBasedStateMachine):
 
 
 JobAgainstArm.TestCase.settings = settings(
-    max_examples=120, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=120, stateful_step_count=40, suppress_health_check=list(HealthCheck)
 )
 TestJobAgainstArm = pytest.mark.slow(JobAgainstArm.TestCase)

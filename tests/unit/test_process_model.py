@@ -160,5 +160,5 @@ class ProcessOfAJob(RuleBasedStateMachine):
         assert isinstance(self.job.work, ProcessWork)
 
 
-ProcessOfAJob.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+ProcessOfAJob.TestCase.settings = settings(max_examples=150, stateful_step_count=30)
 TestProcessOfAJob = pytest.mark.slow(ProcessOfAJob.TestCase)
