@@ -84,7 +84,7 @@ EDGES = {
     "daemon/keeper.channel:KeeperChannel._ask": 40,
     "daemon/daemon.vault:Vault.put_job_secrets": 6,
     "daemon/daemon.vault:Vault.put_sign_in": 1,
-    "daemon/daemon.vault:Vault.drop_job": 6,
+    "daemon/daemon.vault:Vault.drop_jobs": 6,
     "daemon/daemon.sign_ins:SignIns._keep": 1,
     "daemon/daemon.sessions:Sessions.add": 10,
     "daemon/daemon.daemon:Daemon._signed_in": 1,

@@ -20,9 +20,9 @@ from process_site import LoopThread, RunningJob, Site, is_gone, is_locked, wait_
 
 from azjobs.core.job import ProcessKind
 from azjobs.core.journal import Information, Outcome
-from azjobs.process import spawn
+from azjobs.process import pool, spawn
 from azjobs.process.identity import has_ended
-from azjobs.process.interpreter import Interpreter, interpreter_key, relevant_environment
+from azjobs.process.interpreter import Interpreter, interpreter_key, own_environment, relevant_environment
 from azjobs.process.journal import is_alive
 from azjobs.process.launcher import Exited, ForkLauncher, Launcher, StandbyLauncher, default_launcher
 from azjobs.process.offer import Started, StartProcess
@@ -167,6 +167,19 @@ def test_a_killed_spare_costs_nothing(site: Site) -> None:
         (spare,) = children_of(parent)
         job = own.call(functions.add, 1, 2)
         assert (job.pid, job.output()) == (spare, [3])
+
+
+def test_who_waited_for_a_job_finds_the_next_process_ready(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of the job that was started last is the occasion for another spare: no silence is waited for."""
+    monkeypatch.setattr(pool, "_MODULE", "patient_parent")
+    environ = own_environment() | {b"PYTHONPATH": os.fsencode(Path(__file__).parent)}
+    with own_site(site) as own:
+        parent = warm_pid(own, own.process(ProcessKind.FUNCTION, environ=environ))
+        for _ in range(3):
+            wait_until(lambda: len(children_of(parent)) == 1, "a spare is there")
+            (spare,) = children_of(parent)
+            job = own.call(functions.add, 1, 2, environ=environ)
+            assert (job.pid, job.output(), job.exited().exit_code) == (spare, [3], 0)
 
 
 def test_many_jobs_at_once_all_run(any_site: Site) -> None:

@@ -26,6 +26,7 @@ from azjobs.core.signin import SignIn
 from azjobs.core.states import Blocked, QuestionKind
 from azjobs.daemon.background import Background
 from azjobs.daemon.followers import Followers
+from azjobs.daemon.forgetting import Forgetting
 from azjobs.daemon.held_requests import HeldRequests
 from azjobs.daemon.identity_endpoint import IdentityEndpoint
 from azjobs.daemon.job_tokens import JobTokens
@@ -70,6 +71,7 @@ class Daemon:
         self._keeper = keeper
         self._leaving = asyncio.Event()
         self.is_failed = False
+        self._is_held: bool | None = None  # what the keeper knows
         self._background = Background()
         layout.journals_folder.mkdir(mode=0o700, exist_ok=True)
         mend(layout)
@@ -97,6 +99,7 @@ class Daemon:
         self.queues = Queues(self.runner)
         self.time_limits = TimeLimits(self.runner)
         self.runner.on_finished += [self.sessions.job_finished, self._job_finished]
+        self.forgetting = Forgetting(self._forget_secrets)
         self.leftovers = Leftovers(self._store, self.ledger, lambda uuid: remove_files(layout.journal_file(uuid)))
         parts = Parts(
             store=self._store,
@@ -167,6 +170,7 @@ class Daemon:
         await self.requests.close()
         await self.processes.close()
         await self.notices.close()
+        await self.forgetting.close()
         await self.pruning.close()
         self.sessions.close()
         await self._background.cancel()
@@ -197,28 +201,36 @@ class Daemon:
     def _job_finished(self, job: Job) -> None:
         self.leisure.begin()
         self.ledger.drop_payload(job.uuid)  # by the transaction that records the end: there is no other occasion
-        self._background.spawn(self._forget_secrets(job))
+        self.forgetting.add(job)
 
-    async def _forget_secrets(self, job: Job) -> None:
+    async def _forget_secrets(self, ended: list[Job]) -> None:
         with unhurried():
-            if isinstance(job.work, ProcessWork):
-                await self.vault.release_environment(job.work.environment)
-            if isinstance(job.work, ProcessWork | BatchWork) or (job.work.secrets and self._is_last(job)):
-                await self.vault.drop_job(job.secrets_owner)
+            for job in ended:
+                if isinstance(job.work, ProcessWork):
+                    await self.vault.release_environment(job.work.environment)
+            gone = [job for job in ended if self.runner.find(job.uuid) is None]  # not resumed meanwhile
+            await self.vault.drop_jobs({job.secrets_owner for job in gone if self._is_last(job)})
             await self._hold()
 
     def _is_last(self, job: Job) -> bool:
-        """Whether nobody else needs its secrets: a batch drops those of its children, if it is not lost."""
-        return not job.parent and not self.runner.has_siblings(job)
+        """Whether nobody needs its secrets any more: a batch drops those of its children, if it is not lost."""
+        if isinstance(job.work, ProcessWork | BatchWork):
+            return True
+        return bool(job.work.secrets) and not job.parent and not self.runner.has_siblings(job)
 
-    async def _notice_given(self) -> None:
+    def _notice_given(self) -> None:
         self.leisure.begin()
-        await self._hold()
+        self.forgetting.add()
 
     async def _hold(self) -> None:
-        """Tell the keeper whether there is work for which it must keep a daemon alive."""
+        """Tell the keeper whether there is work for which it must keep a daemon alive, where that is news to it."""
+        count = len(self.runner) + len(self.notices)
+        if self._is_held is bool(count):
+            return
+        self._is_held = None  # until it has answered
         try:
-            await self._keeper.hold(len(self.runner) + len(self.notices))
+            await self._keeper.hold(count)
+            self._is_held = bool(count)
         except KeeperSilent as error:  # it is told all the same, once it goes on; the job that came is taken
             log.warning("%s", error)
 

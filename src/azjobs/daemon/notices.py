@@ -13,7 +13,7 @@ import logging
 import os
 import subprocess
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -54,7 +54,7 @@ class Notices:
         ledger: Ledger,
         vault: Vault,
         layout: Layout[Path],
-        on_given: Callable[[], Awaitable[None]],
+        on_given: Callable[[], None],
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -99,7 +99,7 @@ class Notices:
                     log.exception("The notify command of job %s failed", job.id or job.uuid)
                 await self._vault.release_environment(notice.environment)
         self._due -= 1
-        await self._on_given()
+        self._on_given()
 
     async def _record(self, job: Job, notice: Notice, problem: str) -> None:
         await self._ledger.durable()

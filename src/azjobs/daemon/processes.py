@@ -13,7 +13,7 @@ import hashlib
 import logging
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ KEY_NAME = "key"
 LOCK_RETRY_S = 0.02  # guess: a process descriptor may tell of the end a moment before the lock is free
 LOCK_TRIES = 100
 
+Held = tuple[Mapping[str, str], dict[str, str]]  # a job's environment; its secrets and its key, by name
+
 
 class ProcessRunner:
     """The processes of jobs. `identity_url`: where they ask for tokens as of a managed identity; "" for nowhere."""
@@ -72,6 +74,7 @@ class ProcessRunner:
         self._background = Background()
         self._watched: dict[str, int] = {}
         self._restarted: set[str] = set()
+        self._at_hand: dict[str, Held] = {}
         self._caps = OutputCaps()
         self.identity_url = ""
         self.on_stop: Callable[[str], None] = lambda _: None
@@ -87,15 +90,19 @@ class ProcessRunner:
         self._caps.close()
         await self._launcher.close()
 
-    async def new_key(self, uuid: str) -> str:
-        """Make the capability with which the job's process will ask for tokens; returns its hash."""
-        key = secrets.token_urlsafe(32)
-        await self._vault.put_job_secrets(uuid, {KEY_NAME: SecureString(key)})
-        return hashlib.sha256(key.encode()).hexdigest()
+    @contextlib.contextmanager
+    def at_hand(self, uuid: str, held: Held | None) -> Iterator[None]:
+        """Within this block a job that is started need not ask the keeper for what it was given a moment ago."""
+        if held is not None:
+            self._at_hand[uuid] = held
+        try:
+            yield
+        finally:
+            self._at_hand.pop(uuid, None)
 
     def start(self, job: Job) -> None:
         """Start the job's process and feed back what came of it."""
-        self._background.spawn(self._start(job))
+        self._background.spawn(self._start(job, self._at_hand.pop(job.uuid, None)))
 
     def stop(self, job: Job) -> None:
         """End the job's process and all that it started."""
@@ -126,10 +133,10 @@ class ProcessRunner:
         begin = _begin_of(self._layout.journal_file(job.uuid))
         await self._finish(job.uuid, begin.pid if begin is not None else 0)
 
-    async def _start(self, job: Job) -> None:
+    async def _start(self, job: Job, held: Held | None = None) -> None:
         try:
             with unhurried():
-                start = await self._start_message(job)
+                start = await self._start_message(job, held)
         except SecretsMissing as error:
             self._runner.apply(job.uuid, SecretMissing(self._runner.now(), error.names))
             return
@@ -165,17 +172,11 @@ class ProcessRunner:
         await asyncio.sleep(FULL_RETRY_S)
         await self._start(job)
 
-    async def _start_message(self, job: Job) -> StartProcess:
+    async def _start_message(self, job: Job, at_hand: Held | None) -> StartProcess:
         work = job.work
         assert isinstance(work, ProcessWork)
-        environment = await self._vault.environment(work.environment)
-        try:
-            held = await self._vault.job_secrets(job.uuid, work.secrets)
-        except SecretsMissing as error:
-            raise SecretsMissing((*error.names, *(() if environment else (ENVIRONMENT,)))) from None
-        if environment is None:
-            raise SecretsMissing((ENVIRONMENT,))
-        key = await self._key(job, work)
+        environment, held = at_hand or await self._held(job, work)
+        key = held[KEY_NAME]
         own = job_environment(environment, job.context, endpoint=self.identity_url, key=key)
         own |= {JOB_VARIABLE: job.uuid}
         runtime: dict[str, Any] = {
@@ -186,7 +187,7 @@ class ProcessRunner:
             "autosave": job.autosave,
             "context": msgspec.to_builtins(job.context),
             "grants": msgspec.to_builtins(job.grants),
-            "secrets": held,
+            "secrets": {name: held[name] for name in work.secrets},
         }
         message = StartMessage(
             journal=str(self._layout.journal_file(job.uuid)),
@@ -214,14 +215,29 @@ class ProcessRunner:
         if (limit_bytes := _raw_cap(job)) is not None:
             self._caps.add(self._layout.journal_file(job.uuid), limit_bytes)
 
-    async def _key(self, job: Job, work: ProcessWork) -> str:
-        """Return the job's capability; a new one if the keeper that held it is gone: nobody has had it yet."""
+    async def _held(self, job: Job, work: ProcessWork) -> Held:
+        """Ask the keeper for the job's environment and secrets; it has a new key if the keeper of the former is gone.
+
+        Nobody has had that one yet.
+
+        Raises:
+            SecretsMissing: the environment or secrets are gone with their keeper.
+        """
+        environment = await self._vault.environment(work.environment)
         try:
-            return (await self._vault.job_secrets(job.uuid, [KEY_NAME]))[KEY_NAME]
+            held = await self._vault.job_secrets(job.uuid, work.secrets)
+        except SecretsMissing as error:
+            raise SecretsMissing((*error.names, *(() if environment else (ENVIRONMENT,)))) from None
+        if environment is None:
+            raise SecretsMissing((ENVIRONMENT,))
+        try:
+            key = (await self._vault.job_secrets(job.uuid, [KEY_NAME]))[KEY_NAME]
         except SecretsMissing:
-            digest = await self.new_key(job.uuid)
+            made, digest = new_key()
+            await self._vault.put_job_secrets(job.uuid, {KEY_NAME: made})
             self._runner.replace(replace(job, work=replace(work, key_sha256=digest)))
-            return (await self._vault.job_secrets(job.uuid, [KEY_NAME]))[KEY_NAME]
+            key = made.reveal()
+        return environment, {**held, KEY_NAME: key}
 
     async def _stop(self, job: Job) -> None:
         work = job.work
@@ -286,6 +302,12 @@ class ProcessRunner:
             return
         self._restarted.discard(uuid)
         self._runner.apply(uuid, end)
+
+
+def new_key() -> tuple[SecureString, str]:
+    """Return a new capability with which a job's process will ask for tokens, and its hash."""
+    key = secrets.token_urlsafe(32)
+    return SecureString(key), hashlib.sha256(key.encode()).hexdigest()
 
 
 def _raw_cap(job: Job) -> int | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
@@ -16,13 +17,27 @@ from azjobs.core.plan import check
 from azjobs.core.plans import PLANS
 from azjobs.core.secret import SecureString
 from azjobs.core.states import JobState
+from azjobs.daemon.background import Background
 from azjobs.daemon.callers import Callers
 from azjobs.daemon.parts import Parts
+from azjobs.daemon.processes import KEY_NAME, Held, new_key
 from azjobs.daemon.removals import Removals
 from azjobs.daemon.rights import NO_CREDENTIALS, refuse_jobs
 from azjobs.daemon.server import Connection, Handlers
+from azjobs.keeper.channel import unhurried
+from azjobs.keeper.errors import KeeperRefused, KeeperSilent
 
-Later = list[tuple[str, list[Effect]]]  # effects by the job's uuid, to be performed once the caller has its answer
+
+@dataclass(slots=True)
+class _Taken:
+    """What is to be done about jobs that were taken: the keeper's answer is awaited before theirs, effects come later.
+
+    `held`: by the uuid of a process job that begins at once, what the keeper was given for it.
+    """
+
+    kept: asyncio.Future[None] | None = None
+    later: list[tuple[str, list[Effect]]] = field(default_factory=list)
+    held: Held | None = None
 
 
 class Submissions:
@@ -40,6 +55,7 @@ class Submissions:
         self._callers = callers
         self._removals = removals
         self._taking: dict[str, asyncio.Future[None]] = {}
+        self._background = Background()
         self.on_taken: Callable[[], Awaitable[None]]
 
     def handlers(self) -> Handlers:
@@ -49,23 +65,25 @@ class Submissions:
     async def _on_submit(self, connection: Connection, message: wire.Submit | wire.SubmitBatch) -> wire.Reply:
         """Take a job, once: a client whose connection broke sends it again, perhaps while it is being taken."""
         async with self._alone(message.job.uuid):
-            uuid, later = message.job.uuid, Later()
+            uuid, taken = message.job.uuid, _Taken()
             known = self._runner.find(uuid) or self._ledger.load(uuid)
             job = known
             if job is None:
-                job = await self._take(connection, message, later)
+                job = await self._take(connection, message, taken)
             self._rights.check_jobs(connection, [job])
             if message.is_attached and job.id is None:
                 self._callers.attach(connection, job)
             try:
                 await self._ledger.durable()
-            except HomeUnusable:
+                if taken.kept is not None:
+                    await taken.kept
+            except (HomeUnusable, KeeperRefused, KeeperSilent):
                 if known is None:  # nothing of it has begun: it is as if it had not been submitted
                     self._removals.forget([uuid])
-                    await self._forget_secrets(job)
+                    self._background.spawn(self._forget_secrets(job))  # it may be the keeper that does not answer
                 raise
-            if later:  # the caller has its answer first: nothing of the work takes the loop's time before
-                asyncio.get_running_loop().call_soon(self._perform, later)
+            if taken.later:  # the caller has its answer first: nothing of the work takes the loop's time before
+                asyncio.get_running_loop().call_soon(self._perform, taken)
             return wire.Accepted(message.seq, self._runner.find(uuid) or job)
 
     @asynccontextmanager
@@ -79,7 +97,7 @@ class Submissions:
             del self._taking[uuid]
             done.set_result(None)
 
-    async def _take(self, connection: Connection, message: wire.Submit | wire.SubmitBatch, later: Later) -> Job:
+    async def _take(self, connection: Connection, message: wire.Submit | wire.SubmitBatch, taken: _Taken) -> Job:
         if message.job.parent:  # it would have the secrets of that batch, which counts its own children only
             raise InvalidInput("A child is submitted with its batch.")
         job = self._rights.as_granted(connection, message.job)
@@ -88,11 +106,14 @@ class Submissions:
         if isinstance(message, wire.SubmitBatch):
             job, children = self._divide(job, message)
         else:
-            job = await self._prepare(job, message)
+            job = await self._prepare(job, message, secrets)
         if job.notice is not None:
             environment = await self._vault.put_environment(message.environment)
             job = replace(job, notice=replace(job.notice, environment=environment))
-        await self._vault.put_job_secrets(job.uuid, secrets)
+        taken.kept = asyncio.ensure_future(self._vault.put_job_secrets(job.uuid, secrets))
+        await asyncio.sleep(0)  # from now on it reaches the keeper, whatever becomes of this daemon
+        if taken.kept.done() or self._vault.has_unsent:
+            await taken.kept
         if not connection.hello.job_key:
             await self._sessions.add(connection.hello.session, connection.hello.leader)
         payload = message.payload if isinstance(message, wire.Submit) else b""
@@ -107,12 +128,14 @@ class Submissions:
             if self._queues.enter(one):
                 effects: list[Effect] = []
                 self._runner.apply(one.uuid, Begun(self._runner.now()), later=effects)
-                later.append((one.uuid, effects))
+                taken.later.append((one.uuid, effects))
+                if isinstance(one.work, ProcessWork) and one.work.secrets.keys() <= secrets.keys():
+                    taken.held = message.environment, {name: secret.reveal() for name, secret in secrets.items()}
         return self._runner.find(job.uuid) or job
 
     async def _secrets(
         self, connection: Connection, session: str, message: wire.Submit | wire.SubmitBatch
-    ) -> Mapping[str, SecureString]:
+    ) -> dict[str, SecureString]:
         """Return the secrets that came, and those that are kept by a name."""
         secrets = dict(message.secrets)
         if message.named:
@@ -155,15 +178,15 @@ class Submissions:
         is_fail_fast = isinstance(job.work, BatchWork) and job.work.is_fail_fast
         return replace(job, work=BatchWork({JobState.NOT_STARTED: len(children)}, is_fail_fast)), children
 
-    async def _prepare(self, job: Job, message: wire.Submit) -> Job:
-        """Check what was submitted, and complete it with what only the daemon knows."""
+    async def _prepare(self, job: Job, message: wire.Submit, secrets: dict[str, SecureString]) -> Job:
+        """Check what was submitted, and complete it with what only the daemon knows; its key is one of its secrets."""
         match job.work:
             case PlanWork() as work:
                 self._check_plan(job, work.plan, work)
                 return job
             case ProcessWork() as work:
                 environment = await self._vault.put_environment(message.environment)
-                key_sha256 = await self._processes.new_key(job.uuid)
+                secrets[KEY_NAME], key_sha256 = new_key()
                 work = replace(work, environment=environment, sys_path=message.sys_path, key_sha256=key_sha256)
                 return replace(job, work=work)
             case BatchWork():
@@ -178,13 +201,15 @@ class Submissions:
         check(PLANS[plan], work.arguments)
         self._protections.check_job(job)
 
-    def _perform(self, later: Later) -> None:
-        for uuid, effects in later:
-            self._runner.perform(uuid, effects)
+    def _perform(self, taken: _Taken) -> None:
+        for uuid, effects in taken.later:
+            with self._processes.at_hand(uuid, taken.held):
+                self._runner.perform(uuid, effects)
 
     async def _forget_secrets(self, job: Job) -> None:
-        if isinstance(job.work, ProcessWork):
-            await self._vault.release_environment(job.work.environment)
-        if job.notice is not None:
-            await self._vault.release_environment(job.notice.environment)
-        await self._vault.drop_job(job.uuid)
+        with unhurried():
+            if isinstance(job.work, ProcessWork):
+                await self._vault.release_environment(job.work.environment)
+            if job.notice is not None:
+                await self._vault.release_environment(job.notice.environment)
+            await self._vault.drop_jobs([job.uuid])

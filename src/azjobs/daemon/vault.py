@@ -63,6 +63,11 @@ class Vault:
         self._channel = channel
         self._environments: dict[str, int] = {}  # how many jobs need each
 
+    @property
+    def has_unsent(self) -> bool:
+        """Whether the keeper has not been sent all yet, so that it would be lost with this process."""
+        return self._channel.has_unsent
+
     async def put_job_secrets(self, uuid: str, secrets: Mapping[str, SecureString]) -> None:
         """Hold the secrets of a job until it ends."""
         if secrets:
@@ -83,9 +88,10 @@ class Vault:
             raise SecretsMissing(missing)
         return {name: (found[f"job:{uuid}:{name}"] or b"").decode() for name in wanted}
 
-    async def drop_job(self, uuid: str) -> None:
-        """Forget all secrets of a job."""
-        await self._channel.drop_prefix(f"job:{uuid}:")
+    async def drop_jobs(self, uuids: Collection[str]) -> None:
+        """Forget all secrets of these jobs."""
+        if uuids:
+            await self._channel.drop_prefixes([f"job:{uuid}:" for uuid in uuids])
 
     async def put_environment(self, environment: Mapping[str, str]) -> str:
         """Hold an environment for one more job, once however many have it; returns its name.

@@ -11,7 +11,7 @@ import base64
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Self
@@ -83,6 +83,11 @@ class KeeperChannel:
         reader, writer = await asyncio.open_connection(sock=sock)
         return cls(reader, writer, on_exit=on_exit)
 
+    @property
+    def has_unsent(self) -> bool:
+        """Whether requests are still in this process: the keeper is slow to read."""
+        return self._writer.transport.get_write_buffer_size() > 0
+
     async def put(self, key: str, value: bytes) -> None:
         """Remember `value` under `key`, in place of what was there."""
         await self._ask("put", key=key, value=_encoded(value))
@@ -108,6 +113,14 @@ class KeeperChannel:
     async def drop_prefix(self, prefix: str) -> int:
         """Forget every key that starts with `prefix`; return how many."""
         return int((await self._ask("drop_prefix", prefix=prefix))["dropped"])
+
+    async def drop_prefixes(self, prefixes: Collection[str]) -> None:
+        """Forget every key that starts with one of `prefixes`."""
+        try:
+            await self._ask("drop_prefixes", prefixes=list(prefixes))
+        except KeeperRefused:  # it is of an older release than this daemon, and takes one at a time
+            for prefix in prefixes:
+                await self.drop_prefix(prefix)
 
     async def keys(self, prefix: str = "") -> list[str]:
         """Return every key that starts with `prefix`, sorted."""

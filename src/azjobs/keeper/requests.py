@@ -84,8 +84,15 @@ def _drop(memory: Memory, request: Fields) -> Fields:
 
 
 def _drop_prefix(memory: Memory, request: Fields) -> Fields:
-    prefix = _text(request, "prefix")
-    keys = [key for key in memory.secrets if key.startswith(prefix)]
+    return _drop_all(memory, (_text(request, "prefix"),))
+
+
+def _drop_prefixes(memory: Memory, request: Fields) -> Fields:
+    return _drop_all(memory, tuple(_texts(request, "prefixes")))
+
+
+def _drop_all(memory: Memory, prefixes: tuple[str, ...]) -> Fields:
+    keys = [key for key in memory.secrets if key.startswith(prefixes)]
     for key in keys:
         del memory.secrets[key]
     return {"dropped": len(keys)}
@@ -128,6 +135,7 @@ _OPERATIONS: dict[str, Callable[[Memory, Fields], Fields]] = {
     "get_many": _get_many,
     "drop": _drop,
     "drop_prefix": _drop_prefix,
+    "drop_prefixes": _drop_prefixes,
     "keys": _keys,
     "exits": _exits,
     "ack_exits": _ack_exits,

@@ -68,6 +68,7 @@ class WarmParent:
         self._jobs: dict[int, StartedReport] = {}
         self._spare: _Spare | None = None
         self._spare_due_at: float | None = None
+        self._newest = 0  # the pid of the job that was started last
         self._is_retired = False
         self._wake, self._wake_write = os.pipe()
         for fd in (self._wake, self._wake_write):
@@ -184,6 +185,7 @@ class WarmParent:
     def _started(self, request: StartRequest, pid: int, started: int) -> None:
         report = StartedReport(request.job_id, pid, started)
         self._jobs[pid] = report
+        self._newest = pid
         self._send(report)
 
     def _retire(self) -> None:
@@ -207,6 +209,8 @@ class WarmParent:
             job = self._jobs.pop(pid, None)
             if job is not None:
                 self._send(ExitedReport(job.job_id, pid, job.start_time, status))
+                if pid == self._newest and self._spare is None and not self._is_retired:
+                    self._spare_due_at = monotonic()  # whoever waited for it may ask for the next one at once
             elif self._spare is not None and pid == self._spare.pid:
                 self._spare.channel.close()
                 self._spare = None
