@@ -22,6 +22,7 @@ class WatchedStore(SqliteStore):
         self._files, self._safe = file.parent, safe
 
     def sync(self) -> None:
+        """Copy, then flush."""
         shutil.copytree(self._files, self._safe, dirs_exist_ok=True)
         super().sync()
 
