@@ -24,7 +24,7 @@ from azjobs.core.claims import parse_claims, tenant_of
 from azjobs.core.context import AZURE_CLOUD, SignInKey
 from azjobs.core.errors import CannotSend, SignInFailed
 from azjobs.core.signin import SignIn
-from azjobs.daemon.credential_processes import ProcessCredential
+from azjobs.daemon.accounts.credential_processes import ProcessCredential
 from azjobs.process.credential_frames import dump_credential
 from azjobs.process.interpreter import interpreter_key
 
@@ -207,7 +207,7 @@ def test_the_process_ends_with_the_daemon_even_while_the_credential_hangs(tmp_pa
         import own_credentials
         from azjobs.core.context import AZURE_CLOUD, SignInKey
         from azjobs.core.signin import SignIn
-        from azjobs.daemon.credential_processes import ProcessCredential
+        from azjobs.daemon.accounts.credential_processes import ProcessCredential
         from azjobs.process.credential_frames import dump_credential
         from azjobs.process.interpreter import interpreter_key
 

@@ -13,8 +13,8 @@ import pytest
 from msal_extensions.persistence import FilePersistence
 
 from azjobs.core.errors import HomeUnusable, StoreTooNew
-from azjobs.daemon import keyring as keyrings
-from azjobs.daemon.safe import Safe
+from azjobs.daemon.accounts import keyring as keyrings
+from azjobs.daemon.accounts.safe import Safe
 from terminal import DEADLINE_S, wait_until
 
 SECRET = {"client_secret": "hunter2-hunter2"}

@@ -47,20 +47,20 @@ EDGES = {
     "daemon/process.journal:create_journal": 5,
     "daemon/process.journal:open_raw_output": 4,
     "daemon/process.journal:remove_files": 1,
-    "daemon/daemon.leftovers:Leftovers._sweep": 2,
+    "daemon/daemon.jobs.leftovers:Leftovers._sweep": 2,
     "daemon/store.sqlite:SqliteStore.drop_payload": 8,
-    "daemon/daemon.records:JournalRecords.write": 12,
+    "daemon/daemon.jobs.records:JournalRecords.write": 12,
     "job/process.journal:JournalWriter.write": 3,
     "job/process.journal:JournalWriter.end": 1,
     # Socket
-    "daemon/daemon.server:Server._greet": 6,
-    "daemon/daemon.server:Server._serve": 16,
-    "daemon/daemon.server:Connection.send": 30,
-    "daemon/daemon.submissions:Submissions._take": 8,
-    "daemon/daemon.job_requests:JobRequests._on_stop": 1,
-    "daemon/daemon.removals:Removals._on_remove": 1,
-    "daemon/daemon.removals:Removals.forget": 1,
-    "daemon/daemon.callers:Callers._orphaned": 1,
+    "daemon/daemon.serving.server:Server._greet": 6,
+    "daemon/daemon.serving.server:Server._serve": 16,
+    "daemon/daemon.serving.server:Connection.send": 30,
+    "daemon/daemon.serving.submissions:Submissions._take": 8,
+    "daemon/daemon.serving.job_requests:JobRequests._on_stop": 1,
+    "daemon/daemon.serving.removals:Removals._on_remove": 1,
+    "daemon/daemon.serving.removals:Removals.forget": 1,
+    "daemon/daemon.serving.callers:Callers._orphaned": 1,
     "client/keeper.start:start_keeper": 1,
     "client/keeper.launch:connect": 2,
     "client/session.link.connection:Connection._greet": 2,
@@ -79,14 +79,14 @@ EDGES = {
     "daemon/azure.transport:AiohttpTransport.send": 22,
     "daemon/azure.transport:_on_connected": 22,  # after it the request goes out
     "daemon/azure.transport:_read": 22,  # before it the reply has begun
-    "daemon/daemon.runner:Runner.apply": 60,
+    "daemon/daemon.jobs.runner:Runner.apply": 60,
     # The keeper's channel
     "daemon/keeper.channel:KeeperChannel._ask": 40,
     "daemon/daemon.vault:Vault.put_job_secrets": 6,
     "daemon/daemon.vault:Vault.put_sign_in": 1,
     "daemon/daemon.vault:Vault.drop_jobs": 6,
-    "daemon/daemon.sign_ins:SignIns._keep": 1,
-    "daemon/daemon.sessions:Sessions.add": 10,
+    "daemon/daemon.accounts.sign_ins:SignIns._keep": 1,
+    "daemon/daemon.accounts.sessions:Sessions.add": 10,
     "daemon/daemon.daemon:Daemon._signed_in": 1,
     "daemon/daemon.recovery:Recovery.run": 1,
     "daemon/daemon.daemon:Daemon._forget_secrets": 8,
@@ -104,8 +104,8 @@ EDGES = {
     "daemon/process.launcher:ForkLauncher._start": 5,
     "daemon/process.pool:ParentLink.start": 5,
     "daemon/process.offer:Offer.hand_over": 5,
-    "daemon/daemon.processes:ProcessRunner._start_message": 5,
-    "daemon/daemon.processes:ProcessRunner._end": 5,
+    "daemon/daemon.processes.job_processes:ProcessRunner._start_message": 5,
+    "daemon/daemon.processes.job_processes:ProcessRunner._end": 5,
     "daemon/process.stop:stop_tree": 2,
     "daemon/process.stop:_kill_descendants": 2,
     "warm parent/process.warm:ready": 1,
@@ -128,12 +128,13 @@ EDGES = {
     "job/process.command:_Shim.settle": 1,
 }
 
-DAEMON_KILLED = Kill("daemon/daemon.removals:Removals._on_remove", "before", 1)  # jobs of every kind are under way then
+#: Jobs of every kind are under way then.
+DAEMON_KILLED = Kill("daemon/daemon.serving.removals:Removals._on_remove", "before", 1)
 KEEPER_KILLED = Kill("keeper/keeper.requests:answer", "after", 30)
 #: Edges that only those pass who take over after a kill: that kill, and the passages.
 TAKING_OVER = {
     "daemon/daemon.recovery:Recovery._take_up": (DAEMON_KILLED, 3),
-    "daemon/daemon.processes:ProcessRunner.watch": (DAEMON_KILLED, 1),
+    "daemon/daemon.processes.job_processes:ProcessRunner.watch": (DAEMON_KILLED, 1),
     "keeper/keeper.loop:Keeper._daemon_ended": (DAEMON_KILLED, 1),
     "daemon/keeper.successor:start_successor": (KEEPER_KILLED, 1),
     "daemon/keeper.start:start_keeper": (KEEPER_KILLED, 1),

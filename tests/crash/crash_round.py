@@ -53,8 +53,8 @@ sys.exit(module.main())
 """
 #: How long the product waits for those who come back; shorter here, so that a round is.
 CONSTANTS = {
-    "azjobs.daemon.callers": {"CALLER_GRACE_S": 0.5},
-    "azjobs.daemon.processes": {"STOP_GRACE_S": 0.5},
+    "azjobs.daemon.serving.callers": {"CALLER_GRACE_S": 0.5},
+    "azjobs.daemon.processes.job_processes": {"STOP_GRACE_S": 0.5},
     "azjobs.core.lro": {"RESOURCE_DELAY_S": 0.3},
 }
 

@@ -118,7 +118,7 @@ def waiting(site: Site) -> Iterator[Waiting]:
     "kill",
     [
         "daemon/daemon.vault:Vault.put_sign_in/after/1",
-        "daemon/daemon.safe:Safe.put/before/1",
+        "daemon/daemon.accounts.safe:Safe.put/before/1",
         "daemon/daemon.daemon:Daemon._signed_in/before/1",
     ],
 )

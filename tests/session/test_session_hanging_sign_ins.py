@@ -11,7 +11,7 @@ import pytest
 
 import azjobs as az
 from azjobs.core.wire import DaemonStatus, Shutdown, Status
-from azjobs.daemon.requests import SENDERS
+from azjobs.daemon.sending.requests import SENDERS
 from azjobs.session.link.local import local
 from terminal import DEADLINE_S, Home
 

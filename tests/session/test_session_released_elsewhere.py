@@ -14,7 +14,7 @@ import azjobs as az
 from azjobs.core.context import ContextValue
 from azjobs.core.signin import SignIn
 from azjobs.core.wire import GetToken, Token
-from azjobs.daemon.stand_ins import is_same_account
+from azjobs.daemon.accounts.stand_ins import is_same_account
 from azjobs.session.link.local import local
 from terminal import DEADLINE_S, Home, Python, wait_until
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from store_samples import make_job
 
-from azjobs.daemon.ledger import Ledger
+from azjobs.daemon.jobs.ledger import Ledger
 from azjobs.store.ballast import Ballast
 from azjobs.store.sqlite import SqliteStore
 

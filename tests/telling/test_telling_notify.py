@@ -18,7 +18,7 @@ import pytest
 
 import azjobs as az
 from azjobs.core.job import PlanWork, Watching
-from azjobs.daemon import notices
+from azjobs.daemon.processes import notices
 from terminal import Home, Shell, wait_until
 
 LIMIT_S = 30.0

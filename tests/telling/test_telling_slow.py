@@ -6,7 +6,7 @@ import contextlib
 
 import azjobs as az
 from azjobs.core.wire import DaemonStatus, Follow, Ok, Status
-from azjobs.daemon.followers import BACKLOG_BYTES
+from azjobs.daemon.serving.followers import BACKLOG_BYTES
 from azjobs.session.link.connection import Connection, ConnectionLost
 from azjobs.session.link.local import local
 from terminal import Home

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from azjobs.core.events import ReadUrl, SendRequest
-from azjobs.daemon.awaited import Awaited
+from azjobs.daemon.sending.awaited import Awaited
 
 
 def test_a_stop_recalls_what_has_not_gone_out() -> None:

@@ -26,13 +26,13 @@ from azjobs.core.events import (
 from azjobs.core.job import BatchWork, Intended, Job, PlanWork, ProcessWork, Queue, Watching
 from azjobs.core.layout import Layout
 from azjobs.core.states import Failed, JobState, Running
-from azjobs.daemon import runner as runners
-from azjobs.daemon.followers import Followers
-from azjobs.daemon.ledger import Ledger
-from azjobs.daemon.pruning import Pruning
-from azjobs.daemon.queues import Queues
-from azjobs.daemon.runner import Runner
-from azjobs.daemon.time_limits import TimeLimits
+from azjobs.daemon.jobs import runner as runners
+from azjobs.daemon.jobs.ledger import Ledger
+from azjobs.daemon.jobs.queues import Queues
+from azjobs.daemon.jobs.runner import Runner
+from azjobs.daemon.jobs.time_limits import TimeLimits
+from azjobs.daemon.serving.followers import Followers
+from azjobs.daemon.serving.pruning import Pruning
 from azjobs.store.ballast import Ballast
 from azjobs.store.memory import MemoryStore
 
@@ -76,7 +76,7 @@ class Engine:
         self.queues = Queues(self.runner)
 
     def take(self, job: Job) -> None:
-        """A job comes, as `daemon.submissions` takes it before it asks for its turn."""
+        """A job comes, as `daemon.serving.submissions` takes it before it asks for its turn."""
         self.runner.take(self.ledger.add(job, b"", is_attached=False))
 
     def state(self, uuid: str) -> JobState:

@@ -35,9 +35,9 @@ from azjobs.core.events import (
 )
 from azjobs.core.job import BatchWork, Job, Queue
 from azjobs.core.states import FINISHED, JobState, NotStarted, Stopping, is_finished
-from azjobs.daemon.ledger import Ledger
-from azjobs.daemon.queues import Queues
-from azjobs.daemon.runner import Runner
+from azjobs.daemon.jobs.ledger import Ledger
+from azjobs.daemon.jobs.queues import Queues
+from azjobs.daemon.jobs.runner import Runner
 from azjobs.store.ballast import Ballast
 from azjobs.store.memory import MemoryDisk, MemoryStore
 
@@ -136,7 +136,7 @@ class Engine(RuleBasedStateMachine):
             self.runner.apply(job.uuid, ProcessStarted(self.now, 1, 1, "boot"))
 
     def submit(self, job: Job) -> None:
-        """As `daemon.submissions` does."""
+        """As `daemon.serving.submissions` does."""
         job = self.ledger.add(job, b"", is_attached=False)
         self.runner.take(job)
         if self.queues.enter(job):

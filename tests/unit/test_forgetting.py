@@ -8,7 +8,7 @@ from core_samples import make_process_job
 from test_leisure import VirtualLoop
 
 from azjobs.core.job import Job
-from azjobs.daemon.forgetting import Forgetting
+from azjobs.daemon.jobs.forgetting import Forgetting
 
 
 class Keeper:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from azjobs.daemon.gates import Gates
+from azjobs.daemon.sending.gates import Gates
 
 
 def test_a_thousand_wait_behind_one_task_and_others_pass():

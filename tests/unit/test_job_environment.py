@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from azjobs.core.context import AZURE_CLOUD, Account, AccountType, ContextValue, Subscription, Tenant
-from azjobs.daemon.job_environment import ELSEWHERE, OURS, job_environment
+from azjobs.daemon.processes.job_environment import ELSEWHERE, OURS, job_environment
 from azjobs.keeper.start import JOB_VARIABLE, daemon_environment
 from azjobs.session.link.environment import sendable_environment
 

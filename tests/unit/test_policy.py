@@ -6,7 +6,7 @@ import pytest
 
 from azjobs.core.errors import InvalidInput
 from azjobs.core.policy import Policy, check_policy, parse_age_s
-from azjobs.daemon.pruning import YoungestClock
+from azjobs.daemon.serving.pruning import YoungestClock
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from azjobs.azure.broker import TokenBroker
 from azjobs.core.context import Account, AccountType, ContextValue, Environment, Tenant
 from azjobs.core.events import ProcessEnded
 from azjobs.core.states import Running
-from azjobs.daemon.safe import Safe
-from azjobs.daemon.sessions import Sessions
-from azjobs.daemon.sign_ins import SignIns
+from azjobs.daemon.accounts.safe import Safe
+from azjobs.daemon.accounts.sessions import Sessions
+from azjobs.daemon.accounts.sign_ins import SignIns
 from azjobs.daemon.vault import Vault
 from azjobs.keeper.channel import KeeperChannel
 from keeper_end import KeeperEnd

@@ -24,33 +24,33 @@ from azjobs.core.job import BatchWork, Job, PlanWork, ProcessWork
 from azjobs.core.layout import Layout
 from azjobs.core.signin import SignIn
 from azjobs.core.states import Blocked, QuestionKind
+from azjobs.daemon.accounts.safe import Safe
+from azjobs.daemon.accounts.sessions import Sessions
+from azjobs.daemon.accounts.sign_ins import SignIns, is_served
 from azjobs.daemon.background import Background
-from azjobs.daemon.followers import Followers
-from azjobs.daemon.forgetting import Forgetting
-from azjobs.daemon.held_requests import HeldRequests
-from azjobs.daemon.identity_endpoint import IdentityEndpoint
-from azjobs.daemon.job_tokens import JobTokens
-from azjobs.daemon.ledger import Ledger
-from azjobs.daemon.leftovers import Leftovers
+from azjobs.daemon.jobs.forgetting import Forgetting
+from azjobs.daemon.jobs.ledger import Ledger
+from azjobs.daemon.jobs.leftovers import Leftovers
+from azjobs.daemon.jobs.queues import Queues
+from azjobs.daemon.jobs.records import JournalRecords
+from azjobs.daemon.jobs.runner import Runner
+from azjobs.daemon.jobs.time_limits import TimeLimits
 from azjobs.daemon.leisure import Leisure
-from azjobs.daemon.notices import Notices
-from azjobs.daemon.parts import Parts
-from azjobs.daemon.plain_reads import PlainReads
-from azjobs.daemon.processes import ProcessRunner
-from azjobs.daemon.protections import Protections
-from azjobs.daemon.pruning import Pruning
-from azjobs.daemon.queues import Queues
-from azjobs.daemon.records import JournalRecords
+from azjobs.daemon.processes.held_requests import HeldRequests
+from azjobs.daemon.processes.job_processes import ProcessRunner
+from azjobs.daemon.processes.job_tokens import JobTokens
+from azjobs.daemon.processes.notices import Notices
 from azjobs.daemon.recovery import Recovery
-from azjobs.daemon.requests import Exchange, RequestRunner
-from azjobs.daemon.rights import Rights
-from azjobs.daemon.runner import Runner
-from azjobs.daemon.safe import Safe
-from azjobs.daemon.server import Server
-from azjobs.daemon.service import Service
-from azjobs.daemon.sessions import Sessions
-from azjobs.daemon.sign_ins import SignIns, is_served
-from azjobs.daemon.time_limits import TimeLimits
+from azjobs.daemon.sending.plain_reads import PlainReads
+from azjobs.daemon.sending.protections import Protections
+from azjobs.daemon.sending.requests import Exchange, RequestRunner
+from azjobs.daemon.serving.followers import Followers
+from azjobs.daemon.serving.identity_endpoint import IdentityEndpoint
+from azjobs.daemon.serving.parts import Parts
+from azjobs.daemon.serving.pruning import Pruning
+from azjobs.daemon.serving.rights import Rights
+from azjobs.daemon.serving.server import Server
+from azjobs.daemon.serving.service import Service
 from azjobs.daemon.vault import Vault
 from azjobs.keeper.channel import KeeperChannel, unhurried
 from azjobs.keeper.errors import KeeperSilent

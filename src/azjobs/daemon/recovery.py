@@ -7,7 +7,7 @@ process job, never begun       is started: nothing of it has run; one that was t
 process job, asks before that  tries again: the answer may be there by now
 process job, process lives     is watched again; what it had asked for it asks again
 process job, process ended     ends as its own final record says, else as its parent or the keeper saw, else Failed
-the same, machine restarted    Failed, Interrupted: never run again unasked (`daemon.ends`)
+the same, machine restarted    Failed, Interrupted: never run again unasked (`daemon.processes.ends`)
 call nobody waits for          gets an id and shows itself
 
 Nothing is read but the store, the journals and the keeper; nothing of the daemon
@@ -24,10 +24,10 @@ from azjobs.core.events import Counted, ProcessEnded, Recovered, Released
 from azjobs.core.job import BatchWork, Job, PlanWork, ProcessWork
 from azjobs.core.layout import Layout
 from azjobs.core.states import Blocked, NotStarted, Stopping, is_process_waiting
-from azjobs.daemon.callers import Callers
-from azjobs.daemon.notices import Notices
-from azjobs.daemon.parts import Parts
-from azjobs.daemon.time_limits import TimeLimits
+from azjobs.daemon.jobs.time_limits import TimeLimits
+from azjobs.daemon.processes.notices import Notices
+from azjobs.daemon.serving.callers import Callers
+from azjobs.daemon.serving.parts import Parts
 from azjobs.process.identity import is_running
 from azjobs.process.journal import is_alive, load_begin, remove_drafts
 

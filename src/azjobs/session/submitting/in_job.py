@@ -1,7 +1,7 @@
 """Be inside a job: the contexts that it was granted and no others, its secrets, its way to tokens.
 
 `prepare` is called in the job's process before the user's code; what it is
-given is listed in `daemon.processes`.
+given is listed in `daemon.processes.job_processes`.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ from azjobs.core.errors import InvalidInput, JobNotFinished, JobNotFound
 from azjobs.core.events import StopAsked
 from azjobs.core.job import BatchWork, Job
 from azjobs.core.states import is_finished
-from azjobs.daemon.ledger import Ledger
-from azjobs.daemon.parts import Parts
-from azjobs.daemon.runner import Runner
-from azjobs.daemon.server import Connection, Handlers
+from azjobs.daemon.jobs.ledger import Ledger
+from azjobs.daemon.jobs.runner import Runner
+from azjobs.daemon.serving.parts import Parts
+from azjobs.daemon.serving.server import Connection, Handlers
 
 
 def known(runner: Runner, ledger: Ledger, uuid: str) -> Job:

@@ -20,10 +20,10 @@ from azjobs.core.layout import Layout
 from azjobs.core.policy import FORMAT, REMEDY, Policy
 from azjobs.core.states import is_finished
 from azjobs.daemon.background import Background
-from azjobs.daemon.followers import Followers
-from azjobs.daemon.ledger import Ledger
-from azjobs.daemon.rights import refuse_jobs
-from azjobs.daemon.server import Connection, Handlers
+from azjobs.daemon.jobs.ledger import Ledger
+from azjobs.daemon.serving.followers import Followers
+from azjobs.daemon.serving.rights import refuse_jobs
+from azjobs.daemon.serving.server import Connection, Handlers
 from azjobs.store.protocol import JobStore
 from azjobs.store.whole_file import WholeFile
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from azjobs.core.job import BatchWork, Job
-from azjobs.daemon.ledger import Ledger
-from azjobs.daemon.runner import Runner
-from azjobs.daemon.server import Connection
+from azjobs.daemon.jobs.ledger import Ledger
+from azjobs.daemon.jobs.runner import Runner
+from azjobs.daemon.serving.server import Connection
 
 CALLER_GRACE_S = 2.0  # guess: a client that lost its connection is back within that, or it is gone
 

@@ -10,11 +10,11 @@ from azjobs.core.events import Resumed, StopAsked
 from azjobs.core.job import BatchWork, Job, PlanWork
 from azjobs.core.states import NotStarted
 from azjobs.core.stopping import is_resumable, refusal_to_resume
-from azjobs.daemon.callers import Callers
-from azjobs.daemon.followers import is_listed
-from azjobs.daemon.parts import Parts
-from azjobs.daemon.removals import known
-from azjobs.daemon.server import Connection, Handlers
+from azjobs.daemon.serving.callers import Callers
+from azjobs.daemon.serving.followers import is_listed
+from azjobs.daemon.serving.parts import Parts
+from azjobs.daemon.serving.removals import known
+from azjobs.daemon.serving.server import Connection, Handlers
 
 
 class JobRequests:

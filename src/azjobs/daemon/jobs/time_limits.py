@@ -12,7 +12,7 @@ import asyncio
 from azjobs.core.events import TimedOut
 from azjobs.core.job import Job, ProcessWork
 from azjobs.core.states import NotStarted, is_finished, started_at_of
-from azjobs.daemon.runner import Runner
+from azjobs.daemon.jobs.runner import Runner
 from azjobs.process.identity import age_s, boot_id
 
 

@@ -26,7 +26,7 @@ from azjobs.core.events import NotAnswered, NotSent, Refused, Replied, SignInMis
 from azjobs.core.job import Call, Ended, Intended
 from azjobs.core.plan import INVALID_INPUT, Done, PlannedWrite, rehearse
 from azjobs.core.plans import PLANS
-from azjobs.daemon.requests import Exchange
+from azjobs.daemon.sending.requests import Exchange
 
 
 class PlainReads:

@@ -1,6 +1,6 @@
 """Keep the secrets of saved sign-ins over the end of the keeper: in a keyring, else in a file.
 
-The system's keyring (`daemon.keyring`) is used where it really works, which is
+The system's keyring (`daemon.accounts.keyring`) is used where it really works, which is
 tried when there is something to keep. Where none does, a file in the home is
 used, mode 0600, replaced whole; it is there only while it holds something.
 
@@ -25,9 +25,9 @@ from pathlib import Path
 import msgspec
 
 from azjobs.core.errors import HomeUnusable, StoreTooNew
+from azjobs.daemon.accounts.keyring import Keyring, KeyringUnusable, MakePersistence, system_keyring
+from azjobs.daemon.accounts.safe_content import FORMAT, SafeContent, newest
 from azjobs.daemon.background import Background
-from azjobs.daemon.keyring import Keyring, KeyringUnusable, MakePersistence, system_keyring
-from azjobs.daemon.safe_content import FORMAT, SafeContent, newest
 from azjobs.store.whole_file import Head, WholeFile, save_whole
 
 ADVICE = "Use that version, or sign in with --scope Process."

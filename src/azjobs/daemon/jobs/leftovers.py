@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from azjobs.daemon.ledger import Ledger
+from azjobs.daemon.jobs.ledger import Ledger
 from azjobs.store.protocol import JobStore
 
 log = logging.getLogger(__name__)

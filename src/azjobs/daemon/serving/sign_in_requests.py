@@ -5,9 +5,9 @@ from __future__ import annotations
 from azjobs.core import wire
 from azjobs.core.claims import account_of, object_id_of, parse_claims, tenant_of
 from azjobs.core.secret import SecureString
-from azjobs.daemon.parts import Parts
-from azjobs.daemon.rights import NO_CREDENTIALS, NO_SIGN_INS, refuse_jobs
-from azjobs.daemon.server import Connection, Handlers
+from azjobs.daemon.serving.parts import Parts
+from azjobs.daemon.serving.rights import NO_CREDENTIALS, NO_SIGN_INS, refuse_jobs
+from azjobs.daemon.serving.server import Connection, Handlers
 from azjobs.daemon.vault import HeldCredential
 
 

@@ -10,9 +10,9 @@ import asyncio
 import os
 
 from azjobs.core.job import Job
+from azjobs.daemon.accounts.sign_ins import SignIns
 from azjobs.daemon.background import Background
-from azjobs.daemon.runner import Runner
-from azjobs.daemon.sign_ins import SignIns
+from azjobs.daemon.jobs.runner import Runner
 from azjobs.daemon.vault import Vault
 from azjobs.process.identity import is_running, open_exit_fd
 

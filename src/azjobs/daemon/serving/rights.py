@@ -16,8 +16,8 @@ from azjobs.core.context import ContextValue
 from azjobs.core.errors import Refused
 from azjobs.core.job import Job
 from azjobs.core.profile import granted
-from azjobs.daemon.runner import Runner
-from azjobs.daemon.server import Connection
+from azjobs.daemon.jobs.runner import Runner
+from azjobs.daemon.serving.server import Connection
 
 NO_SIGN_INS = "A job cannot change sign-ins: it acts in the contexts it was granted."
 NO_CREDENTIALS = "A job has the credentials that were sent with it, and no others."

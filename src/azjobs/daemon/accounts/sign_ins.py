@@ -2,7 +2,7 @@
 
 Descriptions of saved sign-ins are in the store; everything else about a
 sign-in, its secrets above all, is with the keeper, and what is saved of it in
-the safe (`daemon.safe`). Persons sign in to many tenants at once (`daemon.users`).
+the safe (`daemon.accounts.safe`). Persons sign in to many tenants at once (`daemon.accounts.users`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from azjobs.azure.user_credential import UserCache, UserCredential
 from azjobs.core.context import USER_SCOPE, ContextValue, SignInKey
 from azjobs.core.errors import NotSignedIn, SignInFailed, WrongTarget
 from azjobs.core.signin import SignIn
-from azjobs.daemon.credential_processes import ProcessCredential
-from azjobs.daemon.safe import Safe
-from azjobs.daemon.stand_ins import StandIns
-from azjobs.daemon.users import TOKEN_CACHE, Users, person_of
+from azjobs.daemon.accounts.credential_processes import ProcessCredential
+from azjobs.daemon.accounts.safe import Safe
+from azjobs.daemon.accounts.stand_ins import StandIns
+from azjobs.daemon.accounts.users import TOKEN_CACHE, Users, person_of
 from azjobs.daemon.vault import HeldSignIn, Vault
 from azjobs.store.protocol import JobStore
 

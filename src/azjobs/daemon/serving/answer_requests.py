@@ -14,8 +14,8 @@ from azjobs.core.events import Released
 from azjobs.core.job import Job, ProcessWork
 from azjobs.core.questions import status_of
 from azjobs.core.states import Blocked, QuestionKind, is_process_waiting
-from azjobs.daemon.parts import Parts
-from azjobs.daemon.server import Connection, Handlers
+from azjobs.daemon.serving.parts import Parts
+from azjobs.daemon.serving.server import Connection, Handlers
 
 
 class AnswerRequests:

@@ -31,7 +31,7 @@ from azjobs.core.wire import (
     parse_message,
 )
 from azjobs.daemon.background import Background
-from azjobs.daemon.followers import BACKLOG_BYTES
+from azjobs.daemon.serving.followers import BACKLOG_BYTES
 from azjobs.keeper.errors import KeeperGone, KeeperSilent
 from azjobs.keeper.launch import peer_uid
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from azjobs.daemon.followers import Followers
-from azjobs.daemon.held_requests import HeldRequests
-from azjobs.daemon.job_tokens import JobTokens
-from azjobs.daemon.ledger import Ledger
-from azjobs.daemon.plain_reads import PlainReads
-from azjobs.daemon.processes import ProcessRunner
-from azjobs.daemon.protections import Protections
-from azjobs.daemon.queues import Queues
-from azjobs.daemon.rights import Rights
-from azjobs.daemon.runner import Runner
-from azjobs.daemon.sessions import Sessions
-from azjobs.daemon.sign_ins import SignIns
+from azjobs.daemon.accounts.sessions import Sessions
+from azjobs.daemon.accounts.sign_ins import SignIns
+from azjobs.daemon.jobs.ledger import Ledger
+from azjobs.daemon.jobs.queues import Queues
+from azjobs.daemon.jobs.runner import Runner
+from azjobs.daemon.processes.held_requests import HeldRequests
+from azjobs.daemon.processes.job_processes import ProcessRunner
+from azjobs.daemon.processes.job_tokens import JobTokens
+from azjobs.daemon.sending.plain_reads import PlainReads
+from azjobs.daemon.sending.protections import Protections
+from azjobs.daemon.serving.followers import Followers
+from azjobs.daemon.serving.rights import Rights
 from azjobs.daemon.vault import Vault
 from azjobs.store.protocol import JobStore
 

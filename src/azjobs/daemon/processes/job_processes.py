@@ -29,11 +29,11 @@ from azjobs.core.questions import ENVIRONMENT
 from azjobs.core.secret import SecureString
 from azjobs.core.states import Stopping
 from azjobs.daemon.background import Background
-from azjobs.daemon.ends import NOT_BEGUN, end_of
-from azjobs.daemon.job_environment import job_environment
-from azjobs.daemon.ledger import FULL_RETRY_S
-from azjobs.daemon.output_caps import OutputCaps
-from azjobs.daemon.runner import Runner
+from azjobs.daemon.jobs.ledger import FULL_RETRY_S
+from azjobs.daemon.jobs.runner import Runner
+from azjobs.daemon.processes.ends import NOT_BEGUN, end_of
+from azjobs.daemon.processes.job_environment import job_environment
+from azjobs.daemon.processes.output_caps import OutputCaps
 from azjobs.daemon.vault import SecretsMissing, Vault
 from azjobs.keeper.channel import KeeperChannel, unhurried
 from azjobs.keeper.start import JOB_VARIABLE

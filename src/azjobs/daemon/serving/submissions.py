@@ -18,12 +18,12 @@ from azjobs.core.plans import PLANS
 from azjobs.core.secret import SecureString
 from azjobs.core.states import JobState
 from azjobs.daemon.background import Background
-from azjobs.daemon.callers import Callers
-from azjobs.daemon.parts import Parts
-from azjobs.daemon.processes import KEY_NAME, Held, new_key
-from azjobs.daemon.removals import Removals
-from azjobs.daemon.rights import NO_CREDENTIALS, refuse_jobs
-from azjobs.daemon.server import Connection, Handlers
+from azjobs.daemon.processes.job_processes import KEY_NAME, Held, new_key
+from azjobs.daemon.serving.callers import Callers
+from azjobs.daemon.serving.parts import Parts
+from azjobs.daemon.serving.removals import Removals
+from azjobs.daemon.serving.rights import NO_CREDENTIALS, refuse_jobs
+from azjobs.daemon.serving.server import Connection, Handlers
 from azjobs.keeper.channel import unhurried
 from azjobs.keeper.errors import KeeperRefused, KeeperSilent
 

@@ -18,7 +18,7 @@ from azjobs.core.job import ProcessWork
 from azjobs.core.questions import status_of
 from azjobs.core.secret import SecureString
 from azjobs.core.states import Blocked, is_process_waiting
-from azjobs.daemon.runner import Runner
+from azjobs.daemon.jobs.runner import Runner
 
 ASKS_AGAIN_S = 5.0  # guess: a process whose connection broke asks again within that, or waits no more
 

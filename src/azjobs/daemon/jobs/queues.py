@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from azjobs.core.events import Begun
 from azjobs.core.job import Job
 from azjobs.core.states import NotStarted, is_finished
-from azjobs.daemon.runner import Runner
+from azjobs.daemon.jobs.runner import Runner
 
 DEFAULT_LIMIT = (
     5  # Start-ThreadJob's and ForEach-Object -Parallel's [learn.microsoft.com, Start-ThreadJob, -ThrottleLimit]

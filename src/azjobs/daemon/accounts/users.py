@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from azjobs.azure.user_credential import UserCache
 from azjobs.core.context import USER_SCOPE, SignInKey
 from azjobs.core.errors import HomeUnusable, SignInFailed
-from azjobs.daemon.safe import Safe
+from azjobs.daemon.accounts.safe import Safe
 from azjobs.daemon.vault import Vault
 from azjobs.keeper.errors import KeeperError
 

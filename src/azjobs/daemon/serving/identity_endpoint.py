@@ -22,9 +22,9 @@ from urllib.parse import parse_qs, urlsplit
 from azjobs.azure.refusals import SignInUnavailable
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import AzJobsError
-from azjobs.daemon.job_tokens import JobTokens
-from azjobs.daemon.rights import find_by_key
-from azjobs.daemon.runner import Runner
+from azjobs.daemon.jobs.runner import Runner
+from azjobs.daemon.processes.job_tokens import JobTokens
+from azjobs.daemon.serving.rights import find_by_key
 from azjobs.keeper.handover import IDENTITY_PATH
 
 API_VERSION = "2019-08-01"

@@ -39,12 +39,12 @@ from azjobs.core.events import (
     SignInMissing,
 )
 from azjobs.core.job import Ended, Job, PlanWork
-from azjobs.daemon.awaited import Awaited
-from azjobs.daemon.gates import Gates
-from azjobs.daemon.ledger import Ledger
-from azjobs.daemon.protections import Protections
-from azjobs.daemon.runner import Runner
-from azjobs.daemon.sign_ins import SignIns
+from azjobs.daemon.accounts.sign_ins import SignIns
+from azjobs.daemon.jobs.ledger import Ledger
+from azjobs.daemon.jobs.runner import Runner
+from azjobs.daemon.sending.awaited import Awaited
+from azjobs.daemon.sending.gates import Gates
+from azjobs.daemon.sending.protections import Protections
 from azjobs.daemon.vault import SecretsMissing, Vault
 from azjobs.keeper.channel import unhurried
 from azjobs.store.protocol import Fenced

@@ -15,9 +15,9 @@ from azjobs.core.events import SignInMissing
 from azjobs.core.job import Job
 from azjobs.core.signin import SignIn
 from azjobs.core.states import Blocked, QuestionKind
-from azjobs.daemon.held_requests import HeldRequests
-from azjobs.daemon.runner import Runner
-from azjobs.daemon.sign_ins import SignIns, is_served
+from azjobs.daemon.accounts.sign_ins import SignIns, is_served
+from azjobs.daemon.jobs.runner import Runner
+from azjobs.daemon.processes.held_requests import HeldRequests
 
 
 class JobTokens:

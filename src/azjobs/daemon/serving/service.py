@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator
 
 from azjobs.core import wire
 from azjobs.core.job import ProcessWork
-from azjobs.daemon.answer_requests import AnswerRequests
-from azjobs.daemon.callers import Callers
-from azjobs.daemon.job_requests import JobRequests
-from azjobs.daemon.parts import Parts
-from azjobs.daemon.removals import Removals
-from azjobs.daemon.rights import refuse_jobs
-from azjobs.daemon.server import Connection, Handlers
-from azjobs.daemon.sign_in_requests import SignInRequests
-from azjobs.daemon.submissions import Submissions
+from azjobs.daemon.serving.answer_requests import AnswerRequests
+from azjobs.daemon.serving.callers import Callers
+from azjobs.daemon.serving.job_requests import JobRequests
+from azjobs.daemon.serving.parts import Parts
+from azjobs.daemon.serving.removals import Removals
+from azjobs.daemon.serving.rights import refuse_jobs
+from azjobs.daemon.serving.server import Connection, Handlers
+from azjobs.daemon.serving.sign_in_requests import SignInRequests
+from azjobs.daemon.serving.submissions import Submissions
 
 
 class Service:

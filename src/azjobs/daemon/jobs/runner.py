@@ -35,7 +35,7 @@ from azjobs.core.job import Job, PlanWork, ProcessWork
 from azjobs.core.machine import step
 from azjobs.core.progress import under_way
 from azjobs.core.states import NotStarted, is_finished
-from azjobs.daemon.ledger import FULL_RETRY_S, Ledger
+from azjobs.daemon.jobs.ledger import FULL_RETRY_S, Ledger
 
 log = logging.getLogger(__name__)
 

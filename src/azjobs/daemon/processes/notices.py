@@ -25,8 +25,8 @@ from azjobs.core.job_json import job_json
 from azjobs.core.layout import Layout
 from azjobs.core.states import Failed, is_finished
 from azjobs.daemon.background import Background
-from azjobs.daemon.job_environment import job_environment
-from azjobs.daemon.ledger import Ledger
+from azjobs.daemon.jobs.ledger import Ledger
+from azjobs.daemon.processes.job_environment import job_environment
 from azjobs.daemon.vault import Vault
 from azjobs.keeper.channel import unhurried
 from azjobs.process.exits import wait_exit

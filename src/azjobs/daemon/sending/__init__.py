@@ -1,0 +1,1 @@
+"""What goes to Azure, in the order of its promises: protections, secrets, the disk, tokens, budgets."""
