@@ -137,6 +137,16 @@ def test_a_job_whose_time_is_over_is_ended_with_all_that_it_started_and_has_fail
     wait_until(lambda: not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists())
 
 
+def test_a_stop_of_a_job_whose_time_is_over_changes_nothing_of_why_it_ended(live: Home, tmp_path: Path) -> None:
+    """It is being ended already, and has failed."""
+    job = az.start_job(stubborn, argument_list=[str(tmp_path)], time_limit=0.5)
+    become([job], "Stopping")
+    az.stop_job(job)
+    az.wait_job(job, timeout=LIMIT_S)
+    assert job.error is not None
+    assert (job.state, job.error.code) == ("Failed", "TimeLimit")
+
+
 def test_the_time_limit_of_an_azure_job_ends_the_watching_and_says_what_goes_on(signed_in: Home) -> None:
     """A job that waits for its turn has no time yet that could be over."""
     signed_in.cloud.time("at-once", kinds={"group-delete": {"mode": "held"}})

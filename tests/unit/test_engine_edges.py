@@ -180,6 +180,27 @@ def test_the_time_of_a_batch_is_over_although_it_is_being_cancelled() -> None:
     assert (job.state.fault.code, child) == ("TimeLimit", JobState.STOPPED)
 
 
+def test_a_stop_of_a_batch_whose_time_is_over_changes_nothing_of_why_it_ended() -> None:
+    """A child takes its time to end."""
+
+    async def run() -> Job:
+        engine = Engine()
+        batch = make_process_job(uuid="b", work=BatchWork({JobState.RUNNING: 1}), state=Running(0.0), time_limit_s=1.0)
+        engine.take(batch)
+        engine.take(make_process_job(uuid="c", parent="b", state=Running(0.0)))
+        engine.runner.apply("b", TimedOut(1.0))
+        engine.runner.apply("b", StopAsked(2.0))
+        assert engine.state("b") is JobState.STOPPING
+        engine.runner.apply("c", ProcessEnded(3.0, "stopped"))
+        job = engine.ledger.load("b")
+        assert job is not None
+        return job
+
+    job = asyncio.run(run())
+    assert isinstance(job.state, Failed)
+    assert job.state.fault.code == "TimeLimit"
+
+
 def test_a_failure_in_a_batch_that_fails_fast_costs_the_same_whatever_the_number_of_targets() -> None:
     """The first one stops what has not begun; after it there is nothing more to stop."""
 

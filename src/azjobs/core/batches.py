@@ -35,6 +35,7 @@ from azjobs.core.states import (
     Stopping,
     began_at,
     is_finished,
+    stopping_from,
 )
 
 Outcome = tuple[Job, list[Effect]]
@@ -56,7 +57,7 @@ def step_batch(job: Job, work: BatchWork, event: Event) -> Outcome:
             job = _settled(job, replace(work, counts=counts), at)
             return job, _begin_no_more(job, work) if counts.get(JobState.FAILED) else []
         case StopAsked(at, cancel):
-            return _stop(job, work, Stopping(began_at(job.state, at)), at, is_to_cancel=cancel)
+            return _stop(job, work, stopping_from(job.state, at), at, is_to_cancel=cancel)
         case TimedOut(at) if not isinstance(job.state, NotStarted):
             assert job.time_limit_s is not None
             return _stop(job, work, Stopping(began_at(job.state, at), over_time(job.time_limit_s)), at)

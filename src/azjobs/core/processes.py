@@ -34,6 +34,7 @@ from azjobs.core.states import (
     Stopping,
     began_at,
     is_process_waiting,
+    stopping_from,
 )
 
 Outcome = tuple[Job, list[Effect]]
@@ -62,7 +63,7 @@ def step_process(job: Job, work: ProcessWork, event: Event) -> Outcome:
         case StopAsked(at) if isinstance(job.state, NotStarted | Blocked) and not is_process_waiting(job.state):
             return replace(job, state=Stopped(began_at(job.state, at), at), status_message=""), []
         case StopAsked(at):
-            return replace(job, state=Stopping(began_at(job.state, at)), status_message=""), [StopProcess()]
+            return replace(job, state=stopping_from(job.state, at), status_message=""), [StopProcess()]
         case TimedOut(at) if isinstance(job.state, Running | Blocked):
             return _time_out(job, at)
         case Recovered() if isinstance(job.state, Running):  # said only of a job of which nothing has run

@@ -157,6 +157,11 @@ def began_at(state: State, at: float) -> float:
     return at if started_at is None else started_at
 
 
+def stopping_from(state: State, at: float) -> Stopping:
+    """A job in this state is asked to stop: one that is being ended already is so for the same reason as before."""
+    return state if isinstance(state, Stopping) else Stopping(began_at(state, at))
+
+
 def ended_at_of(state: State) -> float | None:
     """When the job ended, if it did."""
     return state.ended_at if isinstance(state, Completed | Failed | Stopped) else None
