@@ -112,6 +112,39 @@ def test_a_job_that_waits_for_jobs_of_its_own_queue_lets_them_run(live: Home) ->
     assert az.start_job(outer, queue="nested", throttle_limit=1).result(LIMIT_S) == 3
 
 
+def impatient(folder: str, other: int) -> int:
+    """Wait for a job of its own queue until another one has the turn, then work on; returns the id of the first."""
+    wait_for_file(f"{folder}/go")
+    inner = az.start_job(wait_for_file, argument_list=[f"{folder}/inner"], queue="impatient")
+    while az.get_job(other).state != "Running":
+        az.wait_job(inner, timeout=0.05)
+    Path(f"{folder}/working").touch()
+    wait_for_file(f"{folder}/done")
+    assert inner.id is not None
+    return inner.id
+
+
+def test_a_job_that_waits_no_longer_keeps_its_turn_again(live: Home, tmp_path: Path) -> None:
+    """It gave its turn away only while it waited: what comes next in the queue begins once it has ended."""
+    (other_file := tmp_path / "other").mkdir()
+    first = az.start_job(wait_for_file, argument_list=[str(tmp_path / "first")], queue="impatient", throttle_limit=1)
+    assert first.id is not None
+    outer = az.start_job(impatient, argument_list=[str(tmp_path), first.id + 2], queue="impatient")
+    (other,) = start(other_file, 1, "impatient")
+    (tmp_path / "first").touch()
+    become([first, outer, other], "Completed", "Running", "NotStarted")
+    (tmp_path / "go").touch()
+    wait_until((tmp_path / "working").exists)
+    (other_file / "0").touch()
+    become([outer, other], "Running", "Completed")
+    (inner,) = [job for job in az.get_job() if job.id is not None and other.id is not None and job.id > other.id]
+    assert inner.state == "NotStarted"
+    (tmp_path / "done").touch()
+    assert outer.result(LIMIT_S) == inner.id
+    (tmp_path / "inner").touch()
+    inner.result(LIMIT_S)
+
+
 def stubborn(folder: str) -> None:
     """Leave a process behind that moved away, and do not end when asked."""
     import subprocess  # noqa: PLC0415 - in the job

@@ -95,9 +95,12 @@ class Client:
         return self.open()
 
     def keep_following(self, connection: Connection) -> None:
-        """Keep a connection that was followed on for the next who wants to."""
+        """Keep a connection that was followed on for the next who wants to.
+
+        Not in a job: while one is open the daemon takes the job for one that waits, which gives its turn away.
+        """
         with self._lock:
-            if not self._idle_following:  # one is enough: waits seldom overlap
+            if not self._idle_following and not self._job_key:  # one is enough: waits seldom overlap
                 self._idle_following.append(connection)
                 return
         connection.close()
