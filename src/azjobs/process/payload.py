@@ -70,9 +70,16 @@ def dump_value(value: object, persistent: Persistent = lambda _: None) -> bytes:
 
 def load_value(data: bytes, resolve: Resolve | None = None) -> Any:
     """Open a pickled value."""
-    unpickler = pickle.Unpickler(io.BytesIO(data))  # noqa: S301 - bytes of the same user, from a 0600 file or channel
-    unpickler.persistent_load = resolve or _resolve_nothing  # type: ignore[method-assign]  # the documented hook
-    return unpickler.load()
+    return _Unpickler(io.BytesIO(data), resolve or _resolve_nothing).load()
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, resolve: Resolve) -> None:
+        super().__init__(file)  # bytes of the same user, from a 0600 file or channel
+        self._resolve = resolve
+
+    def persistent_load(self, pid: str) -> object:
+        return self._resolve(pid)
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ships no types
