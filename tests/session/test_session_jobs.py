@@ -213,6 +213,13 @@ def test_an_argument_that_cannot_be_sent_is_named_and_there_is_no_job() -> None:
     assert az.get_job() == before
 
 
+def test_a_value_of_a_wrong_type_is_refused_at_once_and_its_place_named() -> None:
+    """It is not sent: a daemon hangs up on what it cannot read, and would be asked again and again."""
+    with pytest.raises(az.InvalidInput, match=r"Expected `str`, got `int` - at `\$\.job\.name`"):
+        az.start_job(double, argument_list=[1], name=5)  # type: ignore[call-overload]
+    assert az.get_job() == []
+
+
 def test_futures_functions_work_on_jobs() -> None:
     """as_completed and wait know when jobs of many kinds have ended, by one thread."""
     jobs = [az.start_job(double, argument_list=[n]) for n in range(5)]

@@ -188,3 +188,41 @@ def test_the_shell_shows_what_is_there_and_ends_with_3(jobs: Home, shell: Shell)
         done = shell(f"azjobs job {word} 1 99 -q")
         assert done == (3, "", "No job 99. Type: azjobs job get\n")
     assert shell("azjobs job get 1 -q").out == "1\n"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"job": ""}, {"job": ["nightly", ""]}, {"name": ""}, {"state": ""}, {"command": ""}],
+    ids=str,
+)
+def test_an_empty_text_means_no_job_and_never_all(jobs: Home, asked: dict[str, Any]) -> None:
+    """It is most often a variable that nobody has set; naming a session beside it changes nothing."""
+    for act in (az.get_job, az.wait_job, az.receive_job, az.stop_job, az.remove_job):
+        for more in ({}, {"session": "all"}):
+            with pytest.raises(InvalidInput, match="empty"):
+                act(**asked, **more)  # type: ignore[operator]
+    assert len(az.get_job()) == 4
+
+
+def test_an_empty_label_is_that_of_the_jobs_that_have_it_empty(jobs: Home) -> None:
+    """And not every value of it: `--label env=$ENV` with nothing in ENV must not mean all of them."""
+    assert az.get_job(label={"env": ""}) == []
+    az.remove_job(label={"env": ""})
+    assert ids(az.get_job()) == [1, 2, 3, 6]
+
+
+def test_what_is_no_job_is_named(jobs: Home) -> None:
+    """In place of a traceback from the depths."""
+    with pytest.raises(InvalidInput, match=r"A job is named by its id, its name or itself, not by 1\.5\."):
+        az.get_job(1.5)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("line", ["''", "1 ''", "--name ''", "--state '' --all", "'*' --command ''"])
+def test_an_empty_word_in_the_shell_is_refused(jobs: Home, shell: Shell, line: str) -> None:
+    """Nothing is stopped or removed by `azjobs job remove "$ID"` where ID is not set."""
+    for verb in ("get", "stop", "remove"):
+        done = shell(f"azjobs job {verb} {line}")
+        assert (done.code, done.out) == (2, "")
+        assert "empty" in done.err
+    assert shell.tty("azjobs job get --state ''").code == 2
+    assert shell("azjobs job get -q").out == "1\n2\n3\n6\n"

@@ -64,7 +64,7 @@ def chosen(here: Local, names: Sequence[str], which: Which) -> list[JobView]:
 
 def present(here: Local, names: Sequence[str], which: Which) -> tuple[list[JobView], list[int | str]]:
     """Return the jobs that were named and are there, and the names of the others; raises as `chosen` where none is."""
-    if not names and not any(which.values()):
+    if not names and not any(value or value == "" for value in which.values()):  # an empty text is refused by name
         raise InvalidInput(WHICH)
     found, missing = select(here, numbers(names) or None, selectors(which))
     if missing and not found:

@@ -67,8 +67,8 @@ def get_job(  # noqa: PLR0913 - the ways to narrow a listing down, all by name
         child_job_state,
     )
     missing: list[int | str] = []
-    if _is_overview(shell) and not (id or name or command or label or all) and more == NOTHING_MORE:
-        views, older = select_recent(here, SHOWN, state=state or "")
+    if _is_overview(shell) and not (id or label or all) and name is command is None and more == NOTHING_MORE:
+        views, older = select_recent(here, SHOWN, state=state)
     else:
         which = selectors({"name": name, "state": state, "command": command, "label": label, "all": all})
         views, missing = select(here, numbers(id) or None, which, more)

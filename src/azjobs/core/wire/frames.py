@@ -48,6 +48,18 @@ def format_frame(message: Message | Reply) -> bytes:
     return len(body).to_bytes(LENGTH_BYTES, "big") + body
 
 
+def checked_frame(message: Message) -> bytes:
+    """Encode a message as `format_frame`, if who receives it can read it: types are checked where it is decoded.
+
+    Raises:
+        FrameTooLarge: it is larger than the cap.
+        msgspec.ValidationError: a value in it is of a wrong type; its place is named.
+    """
+    frame = format_frame(message)
+    parse_message(memoryview(frame)[LENGTH_BYTES:])
+    return frame
+
+
 class FrameBuffer:
     """Cuts a stream of bytes into frames."""
 
@@ -73,7 +85,7 @@ class FrameBuffer:
         return frames
 
 
-def parse_message(frame: bytes) -> Message:
+def parse_message(frame: bytes | memoryview) -> Message:
     """Decode what a client sent.
 
     Raises:
@@ -87,7 +99,7 @@ def parse_reply(frame: bytes) -> Reply:
     return _parse(_reply_decoder, frame)
 
 
-def _parse(decoder: msgspec.msgpack.Decoder[T], frame: bytes) -> T:
+def _parse(decoder: msgspec.msgpack.Decoder[T], frame: bytes | memoryview) -> T:
     try:
         return decoder.decode(frame)
     except RecursionError as error:

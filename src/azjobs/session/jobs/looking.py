@@ -96,8 +96,13 @@ def look_up(layout: Layout[Path], wanted: Iterable[int | str]) -> tuple[list[Job
 
     A name means a child of a batch only where no other job is called so, and a
     pattern never does.
+
+    Raises:
+        InvalidInput: one is empty: most often a variable that nobody has set, which must not mean all jobs.
     """
     names = [_as_id(name) for name in wanted]
+    if "" in names:
+        raise InvalidInput("An empty text names no job. Type: azjobs job get")
     ids = [name for name in names if isinstance(name, int)]
     texts = [name for name in names if isinstance(name, str)]
     uuids = [text.lower() for text in texts if _UUID.fullmatch(text)]

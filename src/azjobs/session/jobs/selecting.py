@@ -90,7 +90,7 @@ class _Picks(NamedTuple):
         return (
             matches(self.name, view.name)
             and matches(self.command.strip(), row.command.strip())
-            and all(key in row.labels and matches(value, row.labels[key]) for key, value in self.label.items())
+            and all(_has_label(row.labels, key, value) for key, value in self.label.items())
             and self.session in (None, row.session)
             and self.state in (None, view.state)
         )
@@ -120,8 +120,9 @@ def select(
     only where they are asked for. Starts a daemon if one is needed.
 
     Raises:
-        InvalidInput: a state, an instant, a count or a session is none.
+        InvalidInput: a state, an instant, a count or a session is none, or a text is empty.
     """
+    _refuse_empty({**which, **more._asdict()})
     picks, when = _picks(here, which), _when(more)
     missing: list[int | str] = []
     if job is not None:
@@ -148,7 +149,7 @@ def select_to_act(here: Local, job: Jobs | None, which: Selectors) -> list[JobVi
         InvalidInput: nothing says which.
         JobNotFound: an id, uuid or name is not there; every one that is missing is named.
     """
-    if job is None and not any(which.values()):
+    if job is None and not any(value or value == "" for value in which.values()):  # an empty text is refused by name
         raise InvalidInput(WHICH)
     found, missing = select(here, job, which)
     if missing:
@@ -156,8 +157,9 @@ def select_to_act(here: Local, job: Jobs | None, which: Selectors) -> list[JobVi
     return found
 
 
-def select_recent(here: Local, most: int, *, state: str = "") -> tuple[list[JobView], int]:
+def select_recent(here: Local, most: int, *, state: str | None = None) -> tuple[list[JobView], int]:
     """Return the unfinished jobs and the `most` that ended last, and how many that ended before are left out."""
+    _refuse_empty({"state": state})
     asked = [parse_state(state)] if state else None
     found = load_views(here.layout, states=asked, newest=most, parent="")
     ended = sum(is_finished(view.row.state) for view in found)
@@ -168,8 +170,10 @@ def select_recent(here: Local, most: int, *, state: str = "") -> tuple[list[JobV
 
 def names_of(job: Jobs) -> list[int | str]:
     """Return what names the jobs that are meant."""
-    several = [job] if isinstance(job, int | str) or not isinstance(job, Iterable) or hasattr(job, "uuid") else job
-    return [one if isinstance(one, int | str) else one.uuid for one in several]
+    if isinstance(job, int | str):
+        return [job]
+    several = job if isinstance(job, Iterable) and not hasattr(job, "uuid") else [job]
+    return [_name_of(one) for one in several]
 
 
 def wake(here: Local) -> None:
@@ -181,6 +185,26 @@ def wake(here: Local) -> None:
 def by_id(view: JobView) -> tuple[bool, int]:
     """The order of a listing."""
     return (view.id is None, view.id or 0)
+
+
+def _name_of(one: Any) -> int | str:
+    if isinstance(one, int | str):
+        return one
+    try:
+        return str(one.uuid)
+    except AttributeError:
+        raise InvalidInput(f"A job is named by its id, its name or itself, not by {one!r}.") from None
+
+
+def _refuse_empty(given: Mapping[str, object]) -> None:
+    """An empty text is most often a variable that nobody has set: it must not mean all jobs."""
+    for name, value in given.items():
+        if value == "":
+            raise InvalidInput(f"The {name.replace('_', ' ')} is empty, and means no job. Leave it out to mean any.")
+
+
+def _has_label(labels: Mapping[str, str], key: str, value: str) -> bool:
+    return key in labels and (matches(value, labels[key]) if value else not labels[key])
 
 
 def _picks(here: Local, which: Selectors) -> _Picks:
@@ -208,7 +232,7 @@ def _when(more: Narrowing) -> _When:
 
 def _instant(name: str, value: datetime | str | None) -> tuple[float, float] | None:
     """Return an instant in epoch seconds, and how exactly it is given; one without an offset is local."""
-    if value is None or value == "":
+    if value is None:
         return None
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value

@@ -15,7 +15,7 @@ from collections import deque
 from pathlib import Path
 from typing import Self
 
-from msgspec import MsgspecError
+from msgspec import MsgspecError, ValidationError
 from msgspec.structs import replace
 
 from azjobs.core import errors
@@ -31,7 +31,7 @@ from azjobs.core.wire import (
     Refusal,
     Reply,
     Welcome,
-    format_frame,
+    checked_frame,
     parse_reply,
 )
 from azjobs.keeper.errors import FolderUnusable, KeeperError, LocksUnsupported, SocketPathTooLong
@@ -101,10 +101,13 @@ class Connection:
 
         Raises:
             ConnectionLost: it was not sent whole.
-            InvalidInput: it is larger than a message may be.
+            InvalidInput: it is larger than a message may be, or a value in it is of a wrong type: a daemon hangs up
+                on what it cannot read, so it must not be sent.
         """
         try:  # the frame is no local variable: a traceback that shows those must not show a secret
-            self._sock.sendall(format_frame(message))
+            self._sock.sendall(checked_frame(message))
+        except ValidationError as error:
+            raise errors.InvalidInput(f"A value cannot be used: {error}.") from None
         except FrameTooLarge as error:
             raise errors.InvalidInput(f"{error} Pass large data by a file.") from error
         except OSError as error:
