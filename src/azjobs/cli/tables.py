@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 LEAST_WIDTH = 8  # guess: what a name must keep to be told apart
-Paint = Callable[[str], str]
 
 
 class Column(NamedTuple):

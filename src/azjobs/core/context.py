@@ -1,6 +1,6 @@
 """What a context is: account, tenant, subscription and environment, frozen and without secrets.
 
-Names and ids are compared without case, as Azure does. A `Grant` is a context
+Names and ids are compared without case, as Azure does. A grant is a context
 as a job holds it: a copy made at submit, which nothing can change afterwards.
 """
 

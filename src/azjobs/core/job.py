@@ -132,10 +132,10 @@ class ProcessWork(msgspec.Struct, frozen=True, tag="process", omit_defaults=True
     working directory; `environment` the keeper's name of the environment at
     submit (never stored itself). `yields`: the function gives its output piece by
     piece, so its value is a list. `azure`: its caller has the Azure SDK imported,
-    so a warm parent that has it too is worth its memory. `key_sha256`: hash of the capability with which
-    the process asks the daemon for tokens. `output_cap_bytes`: more output than that is not kept; None: there is no
-    limit. `pid` and `start_time` (ticks since
-    boot) once it runs.
+    so a warm parent that has it too is worth its memory. `key_sha256`: hash of the
+    capability with which the process asks the daemon for tokens.
+    `output_cap_bytes`: more output than that is not kept; None: there is no limit.
+    `pid` and `start_time` (ticks since boot) once it runs.
     """
 
     kind: ProcessKind
@@ -203,12 +203,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `id` is None while a blocking call is attached to it: it gets one, and shows
     itself, when its caller goes away. `grants` are the contexts it may use.
     `overrides` names the protections that do not hold for it. `parent` is the uuid
-    of the batch that it belongs to, `lost_parent` that of one it belonged to, which was lost with a damaged store.
-    `time_limit_s` counts from its beginning, or
-    from `resumed_at`, when it was last told to go on.
-    `target` is what it acts on, for people. `created` names what it created so
-    far, in order. `is_cancelling`: it was asked to stop, and ends once Azure has
-    ended what it was asked to cancel.
+    of the batch that it belongs to, `lost_parent` that of one it belonged to, which
+    was lost with a damaged store. `time_limit_s` counts from its beginning, or from
+    `resumed_at`, when it was last told to go on. `target` is what it acts on, for
+    people. `is_cancelling`: it was asked to stop, and ends once Azure has ended what
+    it was asked to cancel.
     """
 
     uuid: str

@@ -3,8 +3,8 @@
 Pure: nothing is sent, written or started here. The runner performs the effects
 and returns what came of them as events. `core.calls` decides for one request of
 a plan, this module for the job as a whole, `core.stopping` for what a stop means
-to it, `core.processes` for a process job,
-`core.batches` for one that is divided among child jobs.
+to it, `core.processes` for a process job, `core.batches` for one that is divided
+among child jobs.
 """
 
 from __future__ import annotations

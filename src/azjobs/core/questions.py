@@ -79,6 +79,11 @@ _ANSWERED_BY: Mapping[QuestionKind, frozenset[str]] = {
 }
 
 
+def lacks_sign_in(job: Job) -> bool:
+    """Whether a job waits for somebody to sign in."""
+    return isinstance(job.state, Blocked) and job.state.question.kind is QuestionKind.SIGN_IN
+
+
 def is_answered_by(question: Question, given: str) -> bool:
     """Whether "text", "password", "choice", or "" for nothing, is an answer to the question."""
     if question.names == (ENVIRONMENT,):

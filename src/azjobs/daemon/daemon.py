@@ -22,8 +22,8 @@ from azjobs.core.errors import StoreDamaged
 from azjobs.core.events import Released
 from azjobs.core.job import BatchWork, Job, PlanWork, ProcessWork
 from azjobs.core.layout import Layout
+from azjobs.core.questions import lacks_sign_in
 from azjobs.core.signin import SignIn
-from azjobs.core.states import Blocked, QuestionKind
 from azjobs.daemon.accounts.safe import Safe
 from azjobs.daemon.accounts.sessions import Sessions
 from azjobs.daemon.accounts.sign_ins import SignIns, is_served
@@ -185,7 +185,7 @@ class Daemon:
         return [
             context
             for job in self.runner
-            if _lacks_sign_in(job)
+            if lacks_sign_in(job)
             for context in (job.context, *job.grants)
             if context is not None
         ]
@@ -194,7 +194,7 @@ class Daemon:
         """A sign-in was added: jobs that were blocked for want of it try again."""
         for job in self.runner:
             is_served_now = job.context is not None and is_served(job.context, scope, sign_in)
-            if _lacks_sign_in(job) and is_served_now and isinstance(job.work, PlanWork):
+            if lacks_sign_in(job) and is_served_now and isinstance(job.work, PlanWork):
                 self.runner.apply(job.uuid, Released(self.runner.now()))
         self.job_tokens.signed_in(scope, sign_in)
 
@@ -251,10 +251,6 @@ class Daemon:
             suspect_of(self._layout.store_file).touch(mode=0o600)
             self.is_failed = True
         self._leaving.set()
-
-
-def _lacks_sign_in(job: Job) -> bool:
-    return isinstance(job.state, Blocked) and job.state.question.kind is QuestionKind.SIGN_IN
 
 
 def listening_socket(fd: int) -> socket.socket:

@@ -18,7 +18,7 @@ PLANS: dict[str, Plan] = {
     "remove-az-vm@1": typed(vm_actions.RemoveVm, vm_actions.remove_vm),
     "new-az-resource-group@1": typed(groups.NewGroup, groups.new_group),
     "get-az-resource-group@1": typed(groups.GetGroup, groups.get_group),
-    "remove-az-resource-group@1": typed(groups.RemoveGroup, groups.remove_group),
+    "remove-az-resource-group@1": typed(groups.OneGroup, groups.remove_group),
     "count-az-resources@1": typed(groups.OneGroup, groups.count_resources),
     "invoke-az-rest-method@1": typed(rest.InvokeRest, rest.invoke_rest),
     "get-az-subscription@1": typed(account.GetSubscription, account.get_subscription),

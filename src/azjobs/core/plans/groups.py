@@ -42,13 +42,6 @@ class OneGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
 
 
-class RemoveGroup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A resource group by name, to go with all that is in it."""
-
-    subscription_id: str
-    name: str
-
-
 def new_group(asked: NewGroup, answers: Answers) -> Decision:
     """Make a resource group; one that exists is returned as it is.
 
@@ -88,7 +81,7 @@ def get_group(asked: GetGroup, answers: Answers) -> Decision:
     return Done([g for g in here if matches(asked.name, str(g.get("name", "")))])
 
 
-def remove_group(asked: RemoveGroup, answers: Answers) -> Decision:
+def remove_group(asked: OneGroup, answers: Answers) -> Decision:
     """Delete a resource group with all that is in it."""
     request = _read(asked.subscription_id, asked.name)
     found = answers.get("read group")

@@ -358,5 +358,5 @@ def is_served(context: ContextValue, scope: str, sign_in: SignIn) -> bool:
     A user's sign-in of one tenant serves the others too: their tokens come from the same refresh token.
     """
     own, key = context.sign_in_key, sign_in.key
-    is_of_user = sign_in.kind == "UserCredential" and (own.environment, own.account) == (key.environment, key.account)
+    is_of_user = sign_in.kind == USER and (own.environment, own.account) == (key.environment, key.account)
     return context.scope == scope and (own == key or is_of_user)

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from azjobs.core.errors import JobNotFound
 from azjobs.core.events import (
     ChildChanged,
     Effect,
@@ -98,6 +99,21 @@ class Runner:
     def find(self, uuid: str) -> Job | None:
         """Return an unfinished job."""
         return self._jobs.get(uuid)
+
+    def load(self, uuid: str) -> Job | None:
+        """Return a job, ended or not."""
+        return self._jobs.get(uuid) or self._ledger.load(uuid)
+
+    def require(self, uuid: str) -> Job:
+        """Return a job, ended or not.
+
+        Raises:
+            JobNotFound: it is not there.
+        """
+        job = self.load(uuid)
+        if job is None:
+            raise JobNotFound(f"No job {uuid}. Type: azjobs job get")
+        return job
 
     def find_by_key(self, key_sha256: str) -> Job | None:
         """Return the unfinished process job whose key has this hash."""

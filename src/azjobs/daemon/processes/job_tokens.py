@@ -12,9 +12,8 @@ from azjobs.azure.broker import Token
 from azjobs.core.context import ContextValue
 from azjobs.core.errors import NotSignedIn, SignInFailed
 from azjobs.core.events import SignInMissing
-from azjobs.core.job import Job
+from azjobs.core.questions import lacks_sign_in
 from azjobs.core.signin import SignIn
-from azjobs.core.states import Blocked, QuestionKind
 from azjobs.daemon.accounts.sign_ins import SignIns, is_served
 from azjobs.daemon.jobs.runner import Runner
 from azjobs.daemon.processes.held_requests import HeldRequests
@@ -57,7 +56,7 @@ class JobTokens:
                 held.release()
         for job in self._runner:
             contexts = [context for context in (job.context, *job.grants) if context is not None]
-            if _asks_for_sign_in(job) and any(is_served(context, scope, sign_in) for context in contexts):
+            if lacks_sign_in(job) and any(is_served(context, scope, sign_in) for context in contexts):
                 self._held.go_on(job.uuid)
 
     def ask_again(self, uuid: str) -> None:
@@ -66,10 +65,6 @@ class JobTokens:
             if held.uuid == uuid and isinstance(held.about, ContextValue):
                 held.release()
         self._held.go_on(uuid)
-
-
-def _asks_for_sign_in(job: Job) -> bool:
-    return isinstance(job.state, Blocked) and job.state.question.kind is QuestionKind.SIGN_IN
 
 
 def _sign_in_missing(text: str) -> Callable[[float], SignInMissing]:

@@ -40,7 +40,7 @@ from azjobs.core.events import (
 )
 from azjobs.core.job import Ended, Job, PlanWork
 from azjobs.daemon.accounts.sign_ins import SignIns
-from azjobs.daemon.jobs.ledger import Ledger
+from azjobs.daemon.jobs.ledger import FULL_RETRY_S, Ledger
 from azjobs.daemon.jobs.runner import Runner
 from azjobs.daemon.sending.awaited import Awaited
 from azjobs.daemon.sending.gates import Gates
@@ -49,7 +49,6 @@ from azjobs.daemon.vault import SecretsMissing, Vault
 from azjobs.keeper.channel import unhurried
 from azjobs.store.protocol import Fenced
 
-FULL_PAUSE_S = 1.0  # guess: how soon it is tried again to record an intent on a full disk
 SENDERS = 100  # guess: as many as connections in the pool; ARM's bucket of writes is 200
 UNAUTHORIZED = 401
 JITTER = 0.1  # guess: spreads requests that were put off together over a tenth of their delay
@@ -252,7 +251,7 @@ class RequestRunner:
                 self._fail(due, error)
         except HomeUnusable as error:  # it cannot be recorded that it is about to be sent: so it is not sent yet
             log.warning("Put off: %s", error)
-            self._put(due, FULL_PAUSE_S)
+            self._put(due, FULL_RETRY_S)
         except Fenced:
             log.debug("Another daemon has taken over.")
         except Exception:  # a fault of ours: this job stands still until the next daemon, the others go on

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -19,16 +18,15 @@ from azjobs.daemon.serving.server import Connection, Handlers
 
 
 class AnswerRequests:
-    """One method a request. `known` returns a job by its uuid."""
+    """One method a request."""
 
-    def __init__(self, parts: Parts, known: Callable[[str], Job]) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._ledger = parts.ledger
         self._runner = parts.runner
         self._vault = parts.vault
         self._job_tokens = parts.job_tokens
         self._held = parts.held
         self._rights = parts.rights
-        self._known = known
 
     def handlers(self) -> Handlers:
         """Return what serves each kind of message."""
@@ -44,7 +42,7 @@ class AnswerRequests:
         return reply
 
     async def _on_answer(self, connection: Connection, message: wire.Answer) -> wire.Reply:
-        job = self._known(message.uuid)
+        job = self._runner.require(message.uuid)
         self._rights.check_jobs(connection, [job])
         if message.line is not None:
             # Once the process is answered nothing is awaited: were this daemon gone before it said so, the client would
@@ -55,7 +53,7 @@ class AnswerRequests:
         else:
             await self._take(job, message)
             await self._ledger.durable()
-        return wire.Accepted(message.seq, self._runner.find(job.uuid) or self._known(job.uuid))
+        return wire.Accepted(message.seq, self._runner.require(job.uuid))
 
     async def _take(self, job: Job, message: wire.Answer) -> None:
         """Keep what was missing, and let the job go on."""

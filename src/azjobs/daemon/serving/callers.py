@@ -57,7 +57,7 @@ class Callers:
 
     def show(self, uuid: str) -> Job | None:
         """Give an attached job, unfinished or not, its id, and its children theirs; returns it as it is now."""
-        stored = self._runner.find(uuid) or self._ledger.load(uuid)
+        stored = self._runner.load(uuid)
         if stored is None or stored.id is not None:
             return stored
         shown = replace(stored, id=self._ledger.give_id(uuid).id)

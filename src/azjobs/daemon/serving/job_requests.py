@@ -13,7 +13,6 @@ from azjobs.core.stopping import is_resumable, refusal_to_resume
 from azjobs.daemon.serving.callers import Callers
 from azjobs.daemon.serving.followers import is_listed
 from azjobs.daemon.serving.parts import Parts
-from azjobs.daemon.serving.removals import known
 from azjobs.daemon.serving.server import Connection, Handlers
 
 
@@ -45,17 +44,17 @@ class JobRequests:
         if asker is not None:
             self._queues.follows(connection, asker, message.uuids)
         for uuid in message.uuids or [job.uuid for job in self._runner if is_listed(job)]:
-            job = self._runner.find(uuid) or self._ledger.load(uuid)
+            job = self._runner.load(uuid)
             gone = wire.Changed(uuid, None, NotStarted(), is_removed=True)
             connection.send(wire.changed_of(job) if job is not None else gone)
             await connection.drain()
         return wire.Ok(message.seq)
 
     async def _on_stop(self, connection: Connection, message: wire.Stop) -> wire.Reply:
-        self._rights.check_jobs(connection, map(self.known, message.uuids))
+        self._rights.check_jobs(connection, map(self._runner.require, message.uuids))
         said: list[str] = []
         for uuid in message.uuids:
-            self.known(uuid)
+            self._runner.require(uuid)
             job = self._runner.apply(uuid, StopAsked(self._runner.now(), message.cancel))
             if job is not None:
                 said += self._said_of(job)
@@ -71,7 +70,7 @@ class JobRequests:
         return [job.status_message] if is_told else []
 
     async def _on_resume(self, connection: Connection, message: wire.Resume) -> wire.Reply:
-        asked = [self.known(uuid) for uuid in message.uuids]
+        asked = [self._runner.require(uuid) for uuid in message.uuids]
         self._rights.check_jobs(connection, asked)
         jobs = [one for job in asked for one in self._to_resume(job)]
         was_idle = not len(self._runner)
@@ -93,7 +92,7 @@ class JobRequests:
         if why := refusal_to_resume(job):
             raise JobNotStopped(why)
         if not isinstance(job.work, BatchWork):
-            return [*([self.known(job.parent)] if job.parent else []), job]
+            return [*([self._runner.require(job.parent)] if job.parent else []), job]
         children = [child for child in self._ledger.load_children(job.uuid) if is_resumable(child)]
         if not children:
             raise JobNotStopped(
@@ -102,16 +101,8 @@ class JobRequests:
         return [job, *children]
 
     async def _on_detach(self, connection: Connection, message: wire.Detach) -> wire.Reply:
-        self._rights.check_jobs(connection, [self.known(message.uuid)])
+        self._rights.check_jobs(connection, [self._runner.require(message.uuid)])
         self._callers.detach(message.uuid, connection)
-        job = self._callers.show(message.uuid) or self.known(message.uuid)
+        job = self._callers.show(message.uuid) or self._runner.require(message.uuid)
         await self._ledger.durable()
         return wire.Accepted(message.seq, job)
-
-    def known(self, uuid: str) -> Job:
-        """Return a job, finished or not.
-
-        Raises:
-            JobNotFound: there is none.
-        """
-        return known(self._runner, self._ledger, uuid)

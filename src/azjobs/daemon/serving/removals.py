@@ -6,26 +6,12 @@ import asyncio
 from collections.abc import Iterable
 
 from azjobs.core import wire
-from azjobs.core.errors import InvalidInput, JobNotFinished, JobNotFound
+from azjobs.core.errors import InvalidInput, JobNotFinished
 from azjobs.core.events import StopAsked
 from azjobs.core.job import BatchWork, Job
 from azjobs.core.states import is_finished
-from azjobs.daemon.jobs.ledger import Ledger
-from azjobs.daemon.jobs.runner import Runner
 from azjobs.daemon.serving.parts import Parts
 from azjobs.daemon.serving.server import Connection, Handlers
-
-
-def known(runner: Runner, ledger: Ledger, uuid: str) -> Job:
-    """Return a job, ended or not.
-
-    Raises:
-        JobNotFound: it is not there.
-    """
-    job = runner.find(uuid) or ledger.load(uuid)
-    if job is None:
-        raise JobNotFound(f"No job {uuid}. Type: azjobs job get")
-    return job
 
 
 class Removals:
@@ -58,7 +44,7 @@ class Removals:
             self._remove_files(uuid)
 
     async def _on_remove(self, connection: Connection, message: wire.Remove) -> wire.Reply:
-        jobs = [known(self._runner, self._ledger, uuid) for uuid in message.uuids]
+        jobs = [self._runner.require(uuid) for uuid in message.uuids]
         self._rights.check_jobs(connection, jobs)
         self._check(jobs, is_forced=message.force)
         unfinished = [job for job in jobs if not is_finished(job.state)]
@@ -97,7 +83,7 @@ class Removals:
     def _with_children(self, uuids: Iterable[str]) -> list[str]:
         found = dict.fromkeys(uuids)
         for uuid in list(found):
-            job = self._runner.find(uuid) or self._ledger.load(uuid)
+            job = self._runner.load(uuid)
             if job is not None and isinstance(job.work, BatchWork):
                 found.update(dict.fromkeys(child.uuid for child in self._ledger.load_children(uuid)))
         return list(found)

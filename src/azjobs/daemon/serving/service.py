@@ -45,7 +45,7 @@ class Service:
         self.callers = Callers(parts.ledger, parts.runner, self.removals.forget)
         self.submissions = Submissions(parts, self.callers, self.removals)
         self.jobs = JobRequests(parts, self.callers)
-        answers = AnswerRequests(parts, self.jobs.known)
+        answers = AnswerRequests(parts)
         rooms = (self.submissions, self.jobs, answers, self.removals, SignInRequests(parts))
         self._handlers: Handlers = {wire.Status: self._on_status, wire.Shutdown: self._on_shutdown}
         for room in rooms:
@@ -82,9 +82,9 @@ class Service:
             troubles=tuple(self._troubles()),
         )
 
-    async def _on_shutdown(self, _connection: Connection, message: wire.Shutdown) -> wire.Reply:
-        refuse_jobs(_connection, "A job cannot stop the daemon.")
-        reply = await self._on_status(_connection, wire.Status(message.seq))
+    async def _on_shutdown(self, connection: Connection, message: wire.Shutdown) -> wire.Reply:
+        refuse_jobs(connection, "A job cannot stop the daemon.")
+        reply = await self._on_status(connection, wire.Status(message.seq))
         asyncio.get_running_loop().call_soon(self._leave)
         return reply
 

@@ -66,7 +66,7 @@ class Submissions:
         """Take a job, once: a client whose connection broke sends it again, perhaps while it is being taken."""
         async with self._alone(message.job.uuid):
             uuid, taken = message.job.uuid, _Taken()
-            known = self._runner.find(uuid) or self._ledger.load(uuid)
+            known = self._runner.load(uuid)
             job = known
             if job is None:
                 job = await self._take(connection, message, taken)
