@@ -180,6 +180,38 @@ def test_a_forked_child_has_a_connection_and_a_session_of_its_own(home: Home) ->
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_forked_child_follows_jobs_on_a_connection_of_its_own(home: Home) -> None:
+    """The one that its parent has kept from a wait before is the parent's, and goes on serving it."""
+    code = """
+        import os, sys
+        from azjobs.core.wire import DaemonStatus, Status
+        from azjobs.session.link.client import expect
+        from azjobs.session.link.local import local
+        client = local().client
+        kept = client.open_following()
+        client.keep_following(kept)
+        which = lambda connection: os.fstat(connection.fileno()).st_ino
+        mine = which(kept)
+        pid = os.fork()
+        if pid == 0:
+            own = client.open_following()
+            os._exit(which(own) == mine)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        assert client.open_following() is kept
+        assert expect(kept.ask(Status(0)), DaemonStatus).pid
+        kept.close()
+        sys.exit(code)
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("answer", [b"", b"\x00\x00\x00\x05hello", b"\xff" * 100])
 def test_what_is_no_daemon_is_not_talked_to(home: Home, answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """One sentence, in a moment; nothing that was to be sent is sent."""

@@ -117,11 +117,14 @@ class Client:
 
     def close(self) -> None:
         """Close what is idle; the client stays usable."""
+        for connection in self._take_idle():
+            connection.close()
+
+    def _take_idle(self) -> list[Connection]:
         with self._lock:
             idle = [*self._idle, *self._idle_following]
             self._idle, self._idle_following = [], []
-        for connection in idle:
-            connection.close()
+        return idle
 
     def _take(self) -> Connection:
         with self._lock:
@@ -138,9 +141,8 @@ class Client:
 
     def _forked(self) -> None:
         self._lock = threading.Lock()
-        for connection in self._idle:
+        for connection in self._take_idle():
             connection.drop()
-        self._idle = []
 
 
 def expect(reply: Reply, kind: type[R]) -> R:
