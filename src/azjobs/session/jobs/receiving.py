@@ -16,7 +16,7 @@ from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, JobState
 from azjobs.process.reader import Entry
 from azjobs.session.jobs.answering import ask_here
-from azjobs.session.jobs.job_list import remove_views
+from azjobs.session.jobs.job_list import handle_of, remove_views
 from azjobs.session.jobs.looking import load_view, load_views
 from azjobs.session.jobs.selecting import Selectors, select_to_act
 from azjobs.session.jobs.streams import receive_entries
@@ -25,7 +25,6 @@ from azjobs.session.jobs.views import JobView
 from azjobs.session.link.local import Local, local
 
 if TYPE_CHECKING:
-    from azjobs.session.jobs.job import Job
     from azjobs.session.jobs.selecting import Jobs
     from azjobs.session.jobs.watching import JobEvent
 
@@ -138,7 +137,7 @@ def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but one by name
     views = select_to_act(here, job, which)
     received = _Collecting(here, is_strict=error_action == "Stop", has_events=write_events)
     if write_job_in_results:
-        received.records += [job_of(here, view) for view in views]
+        received.records += [handle_of(view, here) for view in views]
     try:
         receive_all(here, views, manner, received, timeout_s=timeout)
     except JobBlocked as blocked:
@@ -196,14 +195,7 @@ def event_of(here: Local, before: JobView, after: JobView) -> JobEvent | None:
     if after.state not in FINISHED or after.end_time is None:
         return None
     previous = before.state if before.state not in FINISHED else None
-    return JobEvent(job_of(here, after), after.id, after.name, after.state, previous, after.end_time)
-
-
-def job_of(here: Local, view: JobView) -> Job[Any]:
-    """Return the handle of a job."""
-    from azjobs.session.jobs.job import Job  # noqa: PLC0415 - receiving in a shell needs none
-
-    return Job(view.uuid, here)
+    return JobEvent(handle_of(after, here), after.id, after.name, after.state, previous, after.end_time)
 
 
 def _with_children(here: Local, view: JobView, manner: Manner) -> list[JobView]:

@@ -35,7 +35,7 @@ SHAPES: dict[str, Shape] = {
 
 
 def shape_of(plan: str) -> Shape:
-    """Return what makes the typed value of a plan's result; the result as it is for one that is not known here."""
+    """Return what makes the typed value of a plan's result; of a plan that is not known here, or none, it is as it is."""
     return SHAPES.get(plan.partition("@")[0], _as_it_is)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -26,7 +25,7 @@ from azjobs.process.cap import load_frozen
 from azjobs.process.journal import load_end
 from azjobs.process.objects import load_object
 from azjobs.process.reader import JournalReader
-from azjobs.session.jobs.shapes import shape_of
+from azjobs.session.jobs.shapes import Shape, shape_of
 from azjobs.session.jobs.views import JobView
 
 
@@ -126,13 +125,9 @@ def _joined(found: list[Content]) -> str | bytes:
         return whole
 
 
-def _shape(view: JobView) -> Callable[[Any], Any]:
+def _shape(view: JobView) -> Shape:
     work = view.row.work
-    return shape_of(work.plan) if isinstance(work, PlanWork) else _as_it_is
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+    return shape_of(work.plan if isinstance(work, PlanWork) else "")
 
 
 def _open_stored(view: JobView, stored: StoredObject) -> Any:

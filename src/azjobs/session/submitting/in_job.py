@@ -36,7 +36,7 @@ def prepare(runtime: dict[str, Any]) -> Runtime:
 
 
 class Runtime:
-    """What travelled beside the job's pickle (`session.baggage` has the names)."""
+    """What travelled beside the job's pickle (`session.submitting.baggage` has the names)."""
 
     def __init__(self, contexts: tuple[ContextValue, ...], secrets: dict[str, str]) -> None:
         self._contexts = contexts
