@@ -11,7 +11,7 @@ import pytest
 
 from azjobs.core.job import Job
 from azjobs.core.states import JobState
-from azjobs.store.reader import read_job
+from azjobs.store.reader import read_jobs
 from terminal import Home, Shell, wait_until
 
 PASSWORD = "Pa55-word-long"
@@ -19,8 +19,7 @@ PASSWORD = "Pa55-word-long"
 
 def job_of(home: Home) -> Job:
     """The first job as it is recorded."""
-    job = read_job(home.folder / "store.db", id=1)
-    assert job is not None
+    [job] = read_jobs(home.folder / "store.db", ids=[1])
     return job
 
 

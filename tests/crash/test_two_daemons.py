@@ -18,13 +18,12 @@ from azjobs.core.journal import Begin, format_record, scan
 from azjobs.core.states import Completed, Failed, JobState
 from azjobs.keeper.launch import run_folder
 from azjobs.keeper.start import daemon_command, daemon_environment
-from azjobs.store.reader import read_job
+from azjobs.store.reader import read_jobs
 from terminal import Home, Shell, wait_until
 
 
 def job_of(home: Home) -> Job:
-    job = read_job(home.folder / "store.db", id=1)
-    assert job is not None
+    [job] = read_jobs(home.folder / "store.db", ids=[1])
     return job
 
 

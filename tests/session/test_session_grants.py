@@ -150,11 +150,11 @@ def test_a_secret_cannot_be_a_jobs_result(two: tuple[az.Context, az.Context]) ->
 def test_a_named_credential_is_filled_in_for_a_job_and_never_shown_here(two: tuple[az.Context, az.Context]) -> None:
     """This process has only its name."""
     from azjobs.session.accounts.credentials import (  # noqa: PLC0415 - for the shell, not public
-        drop_named_credential,
         find_named_credential,
         named_credentials,
         put_named_credential,
     )
+    from azjobs.session.link.named_secret import NamedSecret  # noqa: PLC0415 - as above
 
     put_named_credential("Admin", az.Credential("vmadmin", az.SecureString(SECRET)))
     assert named_credentials() == {"Admin": "vmadmin"}
@@ -164,11 +164,11 @@ def test_a_named_credential_is_filled_in_for_a_job_and_never_shown_here(two: tup
         credential.password.reveal()
     job = az.start_job(lambda user: (user.username, len(user.password)), argument_list=[credential])
     assert job.result(LIMIT_S) == ("vmadmin", len(SECRET))
-    drop_named_credential("ADMIN")
-    with pytest.raises(az.CredentialNotFound, match=r"azjobs credential get --name admin --username USER$"):
-        find_named_credential("admin")
+    with pytest.raises(az.CredentialNotFound, match=r"azjobs credential get --name other --username USER$"):
+        find_named_credential("other")
+    lost = az.Credential("vmadmin", NamedSecret("other"))  # as one is whose keeper has gone
     with pytest.raises(az.CredentialNotFound):
-        az.start_job(lambda user: user.username, argument_list=[credential])
+        az.start_job(lambda user: user.username, argument_list=[lost])
 
 
 def test_a_credential_object_of_an_sdk_is_not_sent_and_says_what_to_send(two: tuple[az.Context, az.Context]) -> None:

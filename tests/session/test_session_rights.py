@@ -116,7 +116,6 @@ def test_a_job_reaches_no_sign_in_no_credential_and_no_daemon(context: az.Contex
             wire.DropSignIn(0, own.value.sign_in_key),
             wire.PutCredential(0, "Admin", "other", az.SecureString("x")),
             wire.FindCredential(0),
-            wire.DropCredential(0, "Admin"),
             wire.Submit(0, job, named={"password": "Admin"}),
             wire.Shutdown(0),
         ]

@@ -43,7 +43,6 @@ MESSAGES: list[wire.Message] = [
     wire.DropSignIn(10, KEY),
     wire.PutCredential(11, "admin", "vmadmin", SecureString(CANARY)),
     wire.FindCredential(12, "admin"),
-    wire.DropCredential(13, "admin"),
     wire.GetToken(14, CONTEXT, ("scope",), "claims", "t"),
     wire.AskUser(15, "a", "Name? ", is_hidden=True),
     wire.Status(16),

@@ -201,10 +201,6 @@ class Vault:
         values = await self._channel.get_many(list(keys))
         return [msgspec.json.decode(v, type=HeldCredential) for v in values.values() if v is not None]
 
-    async def drop_credential(self, session: str, name: str) -> None:
-        """Forget a named credential."""
-        await self._channel.drop(f"credential:{session}:{name.lower()}")
-
     async def put_leader(self, session: str, pid: int, start_time: int) -> None:
         """Remember whose end ends a session."""
         await self._channel.put(f"session:{session}", f"{pid} {start_time}".encode())

@@ -123,12 +123,6 @@ def read_jobs(
     return sorted(wanted.select(jobs.values()), key=_order)
 
 
-def read_job(file: Path, *, id: int | None = None, uuid: str | None = None) -> Job | None:
-    """Return one job by its id or its uuid, None when there is none; raises as `read_jobs`."""
-    jobs = read_jobs(file, ids=None if id is None else [id], uuids=None if uuid is None else [uuid])
-    return jobs[0] if jobs else None
-
-
 def read_children(file: Path, uuid: str) -> list[Job]:
     """Return the children of a batch, in the order of its targets; raises as `read_jobs`."""
     with _opened(file) as db:

@@ -203,13 +203,6 @@ class FindCredential(msgspec.Struct, tag=True, frozen=True):
     name: str = ""
 
 
-class DropCredential(msgspec.Struct, tag=True, frozen=True):
-    """Forget a named credential."""
-
-    seq: int
-    name: str
-
-
 class GetToken(msgspec.Struct, tag=True, frozen=True, omit_defaults=True):
     """Ask for an access token for a granted context."""
 
@@ -270,7 +263,6 @@ Message = (
     | DropSignIn
     | PutCredential
     | FindCredential
-    | DropCredential
     | GetToken
     | AskUser
     | Status

@@ -33,7 +33,6 @@ class SignInRequests:
             wire.DropSignIn: self._on_dropsignin,
             wire.PutCredential: self._on_putcredential,
             wire.FindCredential: self._on_findcredential,
-            wire.DropCredential: self._on_dropcredential,
         }
 
     async def _on_read(self, connection: Connection, message: wire.Read) -> wire.Reply:
@@ -82,8 +81,3 @@ class SignInRequests:
         held = await self._vault.credentials(connection.hello.session)
         found = {c.name: c.username for c in held if message.name.lower() in ("", c.name.lower())}
         return wire.CredentialNames(message.seq, found)
-
-    async def _on_dropcredential(self, connection: Connection, message: wire.DropCredential) -> wire.Reply:
-        refuse_jobs(connection, NO_CREDENTIALS)
-        await self._vault.drop_credential(connection.hello.session, message.name)
-        return wire.Ok(message.seq)

@@ -7,7 +7,7 @@ import sys
 
 from azjobs.core.errors import CredentialNotFound, InvalidInput
 from azjobs.core.secret import Credential, SecureString
-from azjobs.core.wire import CredentialNames, DropCredential, FindCredential, Ok, PutCredential
+from azjobs.core.wire import CredentialNames, FindCredential, Ok, PutCredential
 from azjobs.session.link.local import local
 from azjobs.session.link.named_secret import NamedSecret
 
@@ -64,11 +64,6 @@ def find_named_credential(name: str) -> Credential:
 def named_credentials(name: str = "") -> dict[str, str]:
     """Return user names by the names of this session's credentials; of the one name when given."""
     return local().client.ask(FindCredential(0, name), CredentialNames).usernames
-
-
-def drop_named_credential(name: str) -> None:
-    """Forget a named credential of this session."""
-    local().client.ask(DropCredential(0, name), Ok)
 
 
 def _ask(prompt: str, message: str, *, is_secret: bool) -> str:
