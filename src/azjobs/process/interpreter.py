@@ -8,7 +8,6 @@ a warm parent.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -63,11 +62,6 @@ def relevant_environment(environ: Mapping[bytes, bytes]) -> tuple[tuple[bytes, b
     """Pick the variables that an interpreter looks at before any code of ours runs, sorted by name."""
     picked = ((name, value) for name, value in environ.items() if name.startswith(_PREFIXES) or name in _NAMES)
     return tuple(sorted(picked))
-
-
-def own_environment() -> dict[bytes, bytes]:
-    """Return the environment of this process as bytes, for a start message."""
-    return dict(os.environb)
 
 
 def _flags() -> list[str]:

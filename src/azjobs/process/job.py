@@ -319,6 +319,3 @@ def _take_input(data: bytes) -> None:
     fd = open_stdin(data)
     os.dup2(fd, 0)
     os.close(fd)
-
-
-__all__ = ["START_LOST", "StopRequested", "detach", "handled_signals", "keep_only", "rehearse", "run_job"]

@@ -207,7 +207,7 @@ class StandbyLauncher:
             self._exits.tell(Exited(job_id, *began, spawned.process.wait()))
 
 
-def default_launcher(on_exited: OnExited) -> ForkLauncher | StandbyLauncher:
+def default_launcher(on_exited: OnExited) -> Launcher:
     """Return the means that is safe on this system."""
     return StandbyLauncher(on_exited) if sys.platform == "darwin" else ForkLauncher(on_exited)
 

@@ -26,7 +26,8 @@ from azjobs.core.states import is_finished
 from azjobs.store.database import check, open_for_reading, open_for_writing, told
 from azjobs.store.losses import note_loss
 from azjobs.store.queries import query
-from azjobs.store.sqlite import row_of, sync_folder
+from azjobs.store.sqlite import row_of
+from azjobs.store.whole_file import sync_folder
 
 CHECKED_BYTES = 16 * 1024 * 1024  # measured: a check takes 10 ms for each MB; a bigger store is checked beside the work
 _LEAST_ROW_BYTES = 100  # guess: a job takes several times as much

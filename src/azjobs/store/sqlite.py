@@ -30,6 +30,7 @@ from azjobs.store.database import connect, open_for_writing, parse_stored_job, t
 from azjobs.store.filesystem import refuse_network_folder
 from azjobs.store.protocol import Fenced
 from azjobs.store.queries import query
+from azjobs.store.whole_file import sync_folder
 
 CHECKPOINT_BYTES = 4 * 1024 * 1024  # SQLite's own 1000 pages [sqlite.org/wal.html], but beside the event loop
 
@@ -343,12 +344,3 @@ def _sync_data(fd: int) -> None:
         fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync stops at the drive's cache there [fsync(2)]
     else:
         os.fdatasync(fd)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names of new files durable, as `sync` does for what is in them."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -124,7 +124,7 @@ def save_whole(path: Path, data: bytes) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise HomeUnusable(f"{path} cannot be written: {error.strerror}; nothing was changed.") from error
 
@@ -138,8 +138,9 @@ def _remove_leftovers(path: Path) -> None:
                 os.unlink(entry.path)  # noqa: PTH108 - scandir gives names
 
 
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+def sync_folder(folder: Path) -> None:
+    """Make the names of new files durable, as `fsync` does for what is in them."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:

@@ -35,7 +35,7 @@ SHAPES: dict[str, Shape] = {
 
 
 def shape_of(plan: str) -> Shape:
-    """Return what makes the typed value of a plan's result; of a plan that is not known here, or none, it is as it is."""
+    """Return what makes the typed value of a plan's result; where the plan is not known here the result is as it is."""
     return SHAPES.get(plan.partition("@")[0], _as_it_is)
 
 
