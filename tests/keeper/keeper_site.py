@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -41,6 +42,16 @@ def is_running(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return line.rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_until_ended(pid: int, timeout_s: float) -> None:
+    """Wait for the end of `pid`; TimeoutError if it does not come."""
+    fd = os.pidfd_open(pid)
+    try:
+        if not select.select([fd], [], [], timeout_s)[0]:
+            raise TimeoutError
+    finally:
+        os.close(fd)
 
 
 class Client:

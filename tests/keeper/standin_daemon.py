@@ -15,7 +15,6 @@ import select
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
 
 from azjobs.keeper.channel import KeeperChannel, OrphanExit
@@ -82,7 +81,8 @@ class Standin:
             )
         except KeeperError as error:
             sys.stderr.write(f"{type(error).__name__} {error}\n")
-        time.sleep(self.options.linger_s)
+        if self.options.linger_gate:
+            self.options.linger_gate.read_text()  # a FIFO: until somebody has written to it
         self.end(9)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -182,7 +182,7 @@ def main() -> int:
     parser.add_argument("--run", type=Path)
     parser.add_argument("--with-successor", action="store_true")
     parser.add_argument("--keeper-idle-s", type=float, default=30)
-    parser.add_argument("--linger-s", type=float, default=0)
+    parser.add_argument("--linger-gate", type=Path)
     options = parser.parse_args()
     with (options.home / "starts").open("a") as starts:
         starts.write(f"{os.getpid()}\n")

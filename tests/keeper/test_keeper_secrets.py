@@ -170,7 +170,7 @@ def test_keeper_leaves_no_core_and_lets_nobody_look_in(site: Site):
 
 def test_keeper_imports_nothing_after_start(site: Site):
     """Whatever is asked of it, a keeper loads no module later: an upgrade cannot mix versions in it."""
-    keeper = site.start("--idle-s", "0.1", flags=["-X", "importtime"], is_given_environment=True)
+    keeper = site.start("--start", "--idle-s", "0.1", flags=["-X", "importtime"], is_given_environment=True)
     at_start = imports(site)
     assert at_start > 50, "the interpreter tells of each module"
     with site.client() as client:
@@ -181,7 +181,11 @@ def test_keeper_imports_nothing_after_start(site: Site):
         for what, args in (("get", {"key": "k"}), ("hold", {"count": 1}), ("status", {}), ("exits", {}), ("ack", {})):
             client.ask(what, **args)
         os.kill(client.ask("about")["pid"], signal.SIGKILL)
+        assert client.answer() is None
     with site.client() as client:
+        client.tell("exit", code=0)
+    wait_for(lambda: "with exit code 0" in site.said(), "the daemon ended")
+    with site.client() as client:  # which starts a daemon: the secret kept the keeper
         client.ask("drop", key="k")
         client.tell("exit", code=0)
     assert keeper.wait(10) == 0

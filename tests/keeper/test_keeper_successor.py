@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
-from keeper_site import Site, is_running, wait_for
+import pytest
+from keeper_site import Site, is_running, wait_for, wait_until_ended
 
 from azjobs.keeper.launch import running_keeper
 
@@ -33,18 +33,22 @@ def test_killed_keeper_is_replaced_and_clients_are_served(site: Site):
 
 def test_next_daemon_starts_only_when_the_old_one_has_left(site: Site):
     """While the leaving daemon lives, the new keeper starts none: both would want the same store."""
-    keeper = site.start(command=site.standin("--with-successor", "--linger-s", "0.4"))
+    gate = site.home / "gate"
+    os.mkfifo(gate)
+    keeper = site.start(command=site.standin("--with-successor", "--linger-gate", str(gate)))
     with site.client() as client:
         first = client.ask("about")["pid"]
     keeper.kill()
     keeper.wait()
     wait_for(lambda: running_keeper(site.run), "a new keeper runs")
-    seen_at = time.monotonic()
-    assert is_running(first)
+    waiting = site.client(daemon_command=["/bin/false"])
+    with pytest.raises(TimeoutError):
+        wait_until_ended(first, 0.3)
+    assert "was started" not in (site.home / "logs" / "keeper.log").read_text()
     assert site.starts() == [first]
-    wait_for(lambda: len(site.starts()) == 2, "the next daemon was started")
+    gate.write_text("go\n")
+    assert waiting.ask("about")["pid"] == site.starts()[1]
     assert not is_running(first)
-    assert time.monotonic() - seen_at > 0.2
 
 
 def test_keeper_and_daemon_killed_together_are_started_anew(site: Site):
