@@ -16,6 +16,12 @@ from typing import Any
 import pytest
 
 import azjobs as az
+from azjobs.core.layout import Layout
+from azjobs.core.states import is_finished
+from azjobs.session.jobs.following import Following
+from azjobs.session.jobs.looking import load_view
+from azjobs.session.jobs.views import JobView
+from azjobs.session.link.local import local
 from terminal import Home, wait_until
 
 pytestmark = pytest.mark.usefixtures("live")
@@ -411,3 +417,35 @@ def test_a_handle_is_small() -> None:
     finally:
         tracemalloc.stop()
     assert size_bytes < 2000
+
+
+def test_who_waits_reads_the_store_once_when_the_job_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the daemon tells meanwhile is no reason to: its connection is open since an earlier wait."""
+    _keep_a_connection()
+    looks: list[str] = []
+
+    def count_looks(layout: Layout[Path], uuid: str) -> JobView:
+        looks.append(uuid)
+        return load_view(layout, uuid)
+
+    monkeypatch.setattr("azjobs.session.jobs.job.load_view", count_looks)
+    job = az.start_job(double, argument_list=[21])
+    assert job.result(LIMIT_S) == 42
+    assert looks == [job.uuid]
+
+
+def test_a_result_needs_no_daemon_although_an_earlier_wait_had_one(home: Home) -> None:
+    """Its connection has ended with it: the store is read, and nothing is started."""
+    job = az.start_job(double, argument_list=[21])
+    assert job.result(LIMIT_S) == 42
+    _keep_a_connection()
+    home.end()
+    assert job.result(LIMIT_S) == 42
+    assert not home.pids()
+
+
+def _keep_a_connection() -> None:
+    """As who has waited for a job."""
+    with Following(local().client, [az.start_job(double, argument_list=[0]).uuid]) as changes:
+        while (changed := changes.next(LIMIT_S)) is not None and not is_finished(changed.state):
+            pass

@@ -32,6 +32,11 @@ class Following:
         self._greet = greet
         self._connection: Connection | None = None
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether a daemon is known to be there, on an open connection: to ask it costs less than to read the store."""
+        return self._client.has_quiet_following
+
     def next(self, timeout_s: float | None = None, or_readable: int = -1) -> Changed | None:
         """Return the next change; None when the time is over, or that descriptor is readable.
 

@@ -21,8 +21,8 @@ from azjobs.core.errors import Fault, JobBlocked, JobFailed, JobNotFound, JobSto
 from azjobs.core.job import JobType, PlanWork
 from azjobs.core.journal import Output
 from azjobs.core.progress import under_way
-from azjobs.core.states import FINISHED, JobState
-from azjobs.core.wire import Ok, Stop
+from azjobs.core.states import FINISHED, Blocked, JobState, is_finished
+from azjobs.core.wire import Changed, Ok, Stop
 from azjobs.process.cursor import Position
 from azjobs.session.contexts.context import Context
 from azjobs.session.jobs.batch_report import TargetReport, report_of, value_of
@@ -276,19 +276,22 @@ class Job(Future[T]):
             return True
 
     def _wait(self, timeout_s: float | None, *, is_blocked_end: bool = True) -> JobView:
-        """Return the job when it has ended; a connection of its own tells."""
+        """Return the job when it has ended; a connection of its own tells. The store is read when there is news."""
         deadline_at = None if timeout_s is None else time.monotonic() + timeout_s
         with Following(self._here.client, [self._uuid]) as changes:
+            is_news = not changes.is_at_hand
             while True:
-                view = self.view
-                if view.state in FINISHED:
-                    return view
-                if view.plea and is_blocked_end:
-                    raise JobBlocked(view.plea)
-                left_s = None if deadline_at is None else deadline_at - time.monotonic()
-                if left_s is not None and left_s <= 0:
-                    raise WaitTimedOut(f"{view.name} is not finished; it goes on.")
-                changes.next(left_s)
+                left_s = None if deadline_at is None else max(0.0, deadline_at - time.monotonic())
+                if is_news or left_s == 0.0:
+                    view = self.view
+                    if view.state in FINISHED:
+                        return view
+                    if view.plea and is_blocked_end:
+                        raise JobBlocked(view.plea)
+                    if left_s == 0.0:
+                        raise WaitTimedOut(f"{view.name} is not finished; it goes on.")
+                changed = changes.next(left_s)
+                is_news = changed is not None and changed.uuid == self._uuid and _is_worth_a_look(changed)
 
     def _value(self, view: JobView) -> T:
         value: T = value_of(view)
@@ -343,6 +346,10 @@ class Job(Future[T]):
             return job_html([self.view])
         except JobNotFound:
             return "<i>This job was removed.</i>"
+
+
+def _is_worth_a_look(changed: Changed) -> bool:
+    return changed.is_removed or is_finished(changed.state) or isinstance(changed.state, Blocked)
 
 
 def _will_not_go_on(view: JobView) -> bool:

@@ -87,6 +87,12 @@ class Client:
                     ) from lost
                 time.sleep(PAUSE_S)
 
+    @property
+    def has_quiet_following(self) -> bool:
+        """Whether such a connection is kept on which nothing is to be read, not even its end."""
+        with self._lock:
+            return bool(self._idle_following) and not self._idle_following[-1].is_readable
+
     def open_following(self) -> Connection:
         """Return a connection to follow jobs on, one that did so before where there is one."""
         with self._lock:

@@ -155,6 +155,13 @@ class Connection:
         self._pushed.clear()
         return told
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether the daemon has said something, or has gone."""
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        return bool(self._pushed or self._arrived or poll.poll(0))
+
     def fileno(self) -> int:
         """Return the descriptor, which is readable when the daemon says something."""
         return self._sock.fileno()
