@@ -48,6 +48,11 @@ def pss_mb(pid: int) -> float:
     return 0.0
 
 
+def parent_of(pid: int) -> int:
+    """Which process started this one [proc_pid_stat(5)]."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def cpu_s(pid: int) -> float:
     """CPU seconds a process has used so far, with its ended children."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

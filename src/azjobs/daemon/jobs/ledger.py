@@ -19,6 +19,7 @@ from azjobs.store.protocol import Fenced, JobStore, StoreFull
 log = logging.getLogger(__name__)
 
 FULL_RETRY_S = 1.0  # guess: how soon it is noticed that there is room on the disk again
+SOON_S = 0.05  # guess: most jobs that are short have ended by then, and nobody misses it meanwhile
 
 Listener = Callable[[Job], None]
 
@@ -45,6 +46,7 @@ class Ledger:
         self._changes = 0
         self._committed = 0
         self._synced = 0
+        self._soon: asyncio.TimerHandle | None = None
         self._flush: asyncio.Task[None] | None = None
 
     @property
@@ -64,10 +66,18 @@ class Ledger:
         self._schedule()
         return job
 
-    def save(self, job: Job) -> None:
-        """Record the newest value of a job at the end of this tick."""
+    def save(self, job: Job, *, is_told_elsewhere: bool = False) -> None:
+        """Record the newest value of a job at the end of this tick.
+
+        `is_told_elsewhere`: a journal says the same, so that nothing is lost with this process. It is recorded with
+        the next that is, and soon in any case.
+        """
         self._dirty[job.uuid] = job
-        self._schedule()
+        if is_told_elsewhere:
+            self._changes += 1
+            self._soon = self._soon or asyncio.get_running_loop().call_later(SOON_S, self._commit_soon)
+        else:
+            self._schedule()
 
     def load(self, uuid: str) -> Job | None:
         """Return a job as it is now: what this tick has made of it is not in the store before its end."""
@@ -98,7 +108,7 @@ class Ledger:
     async def durable(self) -> None:
         """Wait until everything recorded before this call survives a loss of power."""
         wanted = self._changes
-        if self._is_due:
+        if self._is_due or self._soon is not None:
             self.commit()
         while self._synced < wanted:
             if self._flush is None:
@@ -113,6 +123,9 @@ class Ledger:
             Fenced, HomeUnusable: this daemon can record nothing any more.
         """
         self._is_due = False
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         self._store.save(self._dirty.values())
         try:
             self._commit_by_ballast()
@@ -150,6 +163,10 @@ class Ledger:
         self._commit_quietly()
         if self._is_full:
             asyncio.get_running_loop().call_later(FULL_RETRY_S, self._commit_again)
+
+    def _commit_soon(self) -> None:
+        self._is_due = True
+        self._commit_quietly()
 
     async def _sync(self) -> None:
         covered = self._committed  # what was recorded meanwhile, and is not written yet, needs the next flush

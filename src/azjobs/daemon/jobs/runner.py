@@ -21,6 +21,7 @@ from azjobs.core.events import (
     ChildChanged,
     Effect,
     Event,
+    ProcessStarted,
     ReadUrl,
     SendRequest,
     StartProcess,
@@ -192,7 +193,7 @@ class Runner:
             return job
         self._jobs[uuid] = after
         if after != job:  # a poll that tells nothing new is not worth a write
-            self._ledger.save(after)
+            self._ledger.save(after, is_told_elsewhere=isinstance(event, ProcessStarted))
         if is_finished(after.state):
             self.drop(uuid)
             for listener in self.on_finished:
