@@ -60,12 +60,17 @@ def spell_out(function: F) -> F:
         return function(*args, **given)
 
     vars(checked)["__signature__"] = signature.replace(parameters=[*by_position, *required, *added, *others])
-    text, header, own = (function.__doc__ or "").partition("    Args:\n")
-    entries = (options.__doc__ or "").partition("    Args:\n")[2].rstrip().splitlines()
+    text, header, own = _parts(function)
+    entries = _parts(options)[2].rstrip().splitlines()
     said = parameter_docs(options.__doc__ or "")
-    shared = [f"        {p.name}: {SHARED[p.name]}" for p in added if p.name in SHARED and p.name not in said]
+    shared = [f"    {p.name}: {SHARED[p.name]}" for p in added if p.name in SHARED and p.name not in said]
     checked.__doc__ = text + header + "".join(f"{line}\n" for line in (*entries, *shared)) + own
     return cast("F", checked)
+
+
+def _parts(documented: object) -> tuple[str, str, str]:
+    """Cut a docstring at its `Args:`, without the indentation that Python 3.13 and newer do not keep."""
+    return inspect.cleandoc(documented.__doc__ or "").partition("Args:\n")
 
 
 def parameter_docs(docstring: str) -> dict[str, str]:
