@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +13,11 @@ import pytest
 import azjobs as az
 from azjobs.core.errors import InvalidInput
 from azjobs.core.states import JobState
-from terminal import Home, Shell
+from azjobs.process.reader import Entry
+from azjobs.session.jobs.receiving import Manner, receive_all, remove_ended
+from azjobs.session.jobs.views import JobView
+from azjobs.session.link.local import local
+from terminal import Home, Shell, wait_until
 
 ECHO = ["sh", "-c", "echo out; echo err >&2"]
 NEEDS_WAIT = {
@@ -91,3 +98,34 @@ def test_values_of_several_jobs_are_one_list(home: Home, shell: Shell) -> None:
     jobs = [az.start_job(abs, argument_list=[-number]) for number in (1, 2)]
     az.wait_job(jobs, timeout=30)
     assert shell("azjobs job receive 1 2 --output json").json == [1, 2]
+
+
+class _Ending:
+    """Whoever receives; a job that was received until the time was over comes to its end right after."""
+
+    def __init__(self, fifo: Path, job: az.Job[Any]) -> None:
+        self._fifo, self._job = fifo, job
+
+    def deliver(self, view: JobView, entries: Sequence[Entry]) -> None:
+        """Records come."""
+
+    def ask(self, _view: JobView) -> bool:
+        """Nobody answers."""
+        return False
+
+    def end(self, _before: JobView, _after: JobView) -> None:
+        """The job says its last word."""
+        self._fifo.write_text("go on\n")
+        assert self._job.result(30)
+
+
+def test_a_job_that_ends_when_the_time_is_over_is_not_removed_with_what_nobody_was_given(home: Home) -> None:
+    """It is removed by the next receiver, who is given the rest."""
+    os.mkfifo(home.folder / "fifo")
+    job = az.start_job(command=["sh", "-c", "echo one; read x < fifo; echo two"], working_directory=home.folder)
+    wait_until(lambda: job.has_more_data)
+    here, manner = local(), Manner(wait=True, auto_remove_job=True)
+    whole = receive_all(here, [job.view], manner, _Ending(home.folder / "fifo", job), timeout_s=0.2)
+    remove_ended(here, whole, manner)
+    assert (az.get_job(), "".join(az.receive_job(job, wait=True, auto_remove_job=True))) == ([job], "two\n")
+    assert az.get_job() == []

@@ -57,7 +57,7 @@ def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but two by name
         keep: Leave the records for whoever asks next.
         timeout: With --wait: how long in all, in seconds.
         error_action: Stop: a job that has failed is an error of this command too.
-        auto_remove_job: With --wait: remove each of these jobs that has ended.
+        auto_remove_job: With --wait: remove each of these jobs that has ended and of which nothing is left to receive.
         write_events: With --wait: tell of the end of each job, on stderr, after its output.
         write_job_in_results: With --wait: show the jobs, on stderr, before all output.
         no_recurse: Of a batch nothing of its children.
@@ -70,10 +70,10 @@ def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but two by name
         shell.stderr.write(job_table([view_json(view) for view in views], time.time()))
     replay = _Replaying(shell, manner, is_strict=error_action == "Stop")
     try:
-        receive_all(here, views, manner, replay, timeout_s=timeout)
+        whole = receive_all(here, views, manner, replay, timeout_s=timeout)
     finally:  # what was taken off is shown, whatever follows
         replay.close()
-    remove_ended(here, views, manner)
+    remove_ended(here, whole, manner)
     if missing:
         raise not_found(missing)
     return 0

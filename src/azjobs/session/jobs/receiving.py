@@ -117,7 +117,7 @@ def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but one by name
         keep: leave the records for the next who asks.
         timeout: with `wait`: how long in all, in seconds.
         error_action: "Stop" raises when a job has failed.
-        auto_remove_job: with `wait`: remove each of these jobs that has ended.
+        auto_remove_job: with `wait`: remove each of these jobs that has ended and of which nothing is left to receive.
         write_events: with `wait`: a `JobEvent` for the end of each job follows its output.
         write_job_in_results: with `wait`: the jobs themselves come before all output.
         no_recurse: of a batch nothing of its children.
@@ -139,18 +139,20 @@ def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but one by name
     if write_job_in_results:
         received.records += [handle_of(view, here) for view in views]
     try:
-        receive_all(here, views, manner, received, timeout_s=timeout)
+        whole = receive_all(here, views, manner, received, timeout_s=timeout)
     except JobBlocked as blocked:
         blocked.output = list(received.records)
         raise
-    remove_ended(here, views, manner)
+    remove_ended(here, whole, manner)
     return received.records
 
 
 def receive_all(
     here: Local, views: Sequence[JobView], manner: Manner, sink: Sink, *, timeout_s: float | None = None
-) -> None:
+) -> list[JobView]:
     """Give `sink` what is new of jobs, one after the other, of a batch that of its children first.
+
+    Returns those of which nothing is left to be received, now and ever.
 
     Raises:
         InvalidInput: a child of a batch was to be removed alone; nothing was received.
@@ -159,25 +161,29 @@ def receive_all(
     if manner.auto_remove_job:
         _refuse_children(views)
     pleas: list[str] = []
+    whole: list[JobView] = []
     deadline_at = None if timeout_s is None else time.monotonic() + timeout_s
     for named in views:
+        is_whole = True
         for view in _with_children(here, named, manner):
             left_s = None if deadline_at is None else max(0.0, deadline_at - time.monotonic())
             deliver, (wait, keep) = partial(sink.deliver, view), manner[:2]
             try:
-                receive_entries(here, view, deliver, wait=wait, keep=keep, timeout_s=left_s, ask=sink.ask)
+                is_whole &= receive_entries(here, view, deliver, wait=wait, keep=keep, timeout_s=left_s, ask=sink.ask)
             except JobBlocked as blocked:  # what the others say is not held up by it
                 pleas.append(str(blocked))
             else:
                 sink.end(view, load_view(here.layout, view.uuid))
+        whole += [named] if is_whole else []
     if pleas:
         raise JobBlocked(" ".join(pleas))
+    return whole
 
 
-def remove_ended(here: Local, views: Sequence[JobView], manner: Manner) -> None:
-    """Remove the jobs that were received to their ends, where that was asked for."""
+def remove_ended(here: Local, whole: Sequence[JobView], manner: Manner) -> None:
+    """Remove the jobs that were received to their ends, where that was asked for; not one that was resumed since."""
     if manner.auto_remove_job:
-        now = load_views(here.layout, uuids=[view.uuid for view in views])
+        now = load_views(here.layout, uuids=[view.uuid for view in whole])
         remove_views(here, [view for view in now if view.state in FINISHED])
 
 

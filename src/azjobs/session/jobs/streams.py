@@ -74,13 +74,15 @@ def receive_entries(
     keep: bool = False,
     timeout_s: float | None = None,
     ask: Ask = ask_nobody,
-) -> None:
+) -> bool:
     """Give `deliver` what nobody has received yet, and take it off, unless `keep`; `wait`: until the job has ended.
+
+    Returns whether nothing is left to be received, now and ever: it had ended before it was read to its end.
 
     Raises:
         JobBlocked: with `wait`: it waits for an answer, and `ask` got none.
     """
-    journal = view.journal
+    journal, has_ended = view.journal, view.state in FINISHED
     if not wait:
         receive(journal, deliver, keep=keep)
     elif keep:
@@ -89,11 +91,13 @@ def receive_entries(
             deliver(batch)
     else:
         for look in _looks(here, view.uuid, timeout_s):
+            has_ended = look.view.state in FINISHED
             if look.is_writing and journal.exists():
                 receive_to_end(journal, deliver, timeout_s=look.left_s, told_fd=look.told_fd)
             else:
                 receive(journal, deliver)
             _see_to_question(look.view, ask)
+    return has_ended and not keep
 
 
 def _see_to_question(view: JobView, ask: Ask) -> None:
