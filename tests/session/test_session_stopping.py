@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 import azjobs as az
 from azjobs.core.job import Call, Ended, Intended, PlanWork
+from azjobs.core.models import RestResponse
 from azjobs.core.wire import Ok, Stop
 from azjobs.session.jobs import stopping as job_stopping
 from azjobs.session.link.local import local
@@ -218,6 +220,62 @@ def test_a_resumed_job_survives_the_daemon(deployment: az.Job[Any], home: Home) 
     home.cloud.finish()
     assert told.wait(LIMIT_S)
     assert (resumed.state, deployment.done()) == ("Completed", True)
+
+
+def test_who_awaits_a_job_again_that_was_resumed_is_given_its_value(deployment: az.Job[Any], home: Home) -> None:
+    """By the same handle, which was told of the stop."""
+
+    async def use() -> RestResponse:
+        waits = asyncio.ensure_future(_value_of(deployment))
+        await asyncio.to_thread(az.stop_job, deployment)
+        with pytest.raises(az.JobStopped):
+            await waits
+        await asyncio.to_thread(az.resume_job, deployment)
+        waits = asyncio.ensure_future(_value_of(deployment))
+        await asyncio.sleep(0)
+        home.cloud.finish()
+        return await asyncio.wait_for(waits, LIMIT_S)
+
+    assert asyncio.run(use()).status_code == 200
+
+
+async def _value_of(job: az.Job[Any]) -> RestResponse:
+    return cast("RestResponse", await job)
+
+
+def test_a_handle_of_a_resumed_job_is_not_told_of_the_stop_before(deployment: az.Job[Any], home: Home) -> None:
+    """What was told of the stop may be read late: another callback took its time."""
+    other, is_held, is_over = az.start_job(command=["true"]), threading.Event(), threading.Event()
+    held_until = threading.Event()
+
+    def take_time(_: object) -> None:
+        is_held.set()
+        held_until.wait(LIMIT_S)
+
+    other.add_done_callback(take_time)
+    deployment.add_done_callback(lambda _: None)
+    assert is_held.wait(LIMIT_S)
+    az.stop_job(deployment)
+    resumed, ends = az.resume_job(deployment), list[str]()
+    resumed.add_done_callback(lambda job: (ends.append(cast("az.Job[Any]", job).state), is_over.set()))
+    last = az.start_job(command=["true"])
+    is_told = threading.Event()
+    last.add_done_callback(lambda _: is_told.set())
+    held_until.set()
+    assert is_told.wait(LIMIT_S)  # and so of the stop, which came before
+    assert not ends
+    home.cloud.finish()
+    assert is_over.wait(LIMIT_S)
+    assert ends == ["Completed"]
+
+
+def test_a_stop_that_is_asked_for_twice_says_twice_what_goes_on(deployment: az.Job[Any], home: Home) -> None:
+    """Two ask at once, or one asks again because its daemon was killed before it answered."""
+    said = [local().client.ask(Stop(0, (deployment.uuid,)), Ok).text]
+    said.append(local().client.ask(Stop(0, (deployment.uuid,)), Ok).text)
+    home.kill("_main.daemon")
+    said.append(local().client.ask(Stop(0, (deployment.uuid,)), Ok).text)
+    assert said == 3 * ["Stopped watching. The operation goes on in Azure (d, creating)."]
 
 
 def test_of_several_jobs_all_are_resumed_or_none(deployment: az.Job[Any]) -> None:

@@ -8,7 +8,7 @@ from azjobs.core import wire
 from azjobs.core.errors import JobNotStopped
 from azjobs.core.events import Resumed, StopAsked
 from azjobs.core.job import BatchWork, Job, PlanWork
-from azjobs.core.states import NotStarted
+from azjobs.core.states import NotStarted, Stopped, is_finished
 from azjobs.core.stopping import is_resumable, refusal_to_resume
 from azjobs.daemon.serving.callers import Callers
 from azjobs.daemon.serving.followers import is_listed
@@ -54,10 +54,9 @@ class JobRequests:
         self._rights.check_jobs(connection, map(self._runner.require, message.uuids))
         said: list[str] = []
         for uuid in message.uuids:
-            self._runner.require(uuid)
-            job = self._runner.apply(uuid, StopAsked(self._runner.now(), message.cancel))
-            if job is not None:
-                said += self._said_of(job)
+            # One that is stopped already was so by another, or by this request before its daemon died.
+            job = self._runner.apply(uuid, StopAsked(self._runner.now(), message.cancel)) or self._runner.require(uuid)
+            said += self._said_of(job)
         await self._ledger.durable()
         return wire.Ok(message.seq, "\n".join(said))
 
@@ -66,7 +65,8 @@ class JobRequests:
         if isinstance(job.work, BatchWork):
             children = self._ledger.load_children(job.uuid)
             return [f"{child.target}: {said}" for child in children for said in self._said_of(child)]
-        is_told = isinstance(job.work, PlanWork) and bool(job.status_message)
+        is_stopped = isinstance(job.state, Stopped) or not is_finished(job.state)
+        is_told = isinstance(job.work, PlanWork) and is_stopped and bool(job.status_message)
         return [job.status_message] if is_told else []
 
     async def _on_resume(self, connection: Connection, message: wire.Resume) -> wire.Reply:

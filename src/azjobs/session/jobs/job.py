@@ -39,7 +39,7 @@ T = TypeVar("T")
 class Job(Future[T]):
     """A handle to one job, of this session or another; equal handles mean the same job."""
 
-    _on_blocked: tuple[Callable[[Future[T]], None], ...] = ()  # only who awaits wants to know; a handle is small
+    _on_told: tuple[Callable[[], None], ...] = ()  # only who awaits wants to know; a handle is small
 
     def __init__(self, uuid: str, here: Local | None = None) -> None:
         self._uuid = uuid
@@ -248,16 +248,20 @@ class Job(Future[T]):
     def _condition(self, condition: threading.Condition) -> None:  # by Future.__init__
         self._own_condition = condition
 
-    def ended(self) -> None:
-        """Be told that the job has ended, or is gone; called by the listener."""
+    def ended(self, *, is_final: bool = True) -> None:
+        """Be told that the job has ended, or is gone; called by the listener, perhaps late: see there."""
+        if not is_final and not self._look_over():
+            self._here.listener.add([self])
+            return
         self._is_over = True
         with contextlib.suppress(InvalidStateError):  # told twice
             super().set_result(None)  # type: ignore[arg-type]  # the value is read when it is asked for
+        self.blocked()
 
     def blocked(self) -> None:
         """Be told that the job waits for an answer; called by the listener."""
-        for tell in self._on_blocked:
-            tell(self)
+        for tell in self._on_told:
+            tell()
 
     def _follow(self) -> None:
         listener = self._here.listener
@@ -302,20 +306,20 @@ class Job(Future[T]):
 
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
 
-        def tell(_: Future[T]) -> None:
+        def tell() -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(woken.set)
 
-        self._on_blocked = (*self._on_blocked, tell)
-        self.add_done_callback(tell)
+        self._on_told = (*self._on_told, tell)
         try:
             while (view := self.view).state not in FINISHED:
                 if view.plea:
                     raise JobBlocked(view.plea)
+                self._here.listener.add([self])  # each time: one that was told of a stop may have been resumed
                 await woken.wait()
                 woken.clear()
         finally:
-            self._on_blocked = tuple(one for one in self._on_blocked if one is not tell)
+            self._on_told = tuple(one for one in self._on_told if one is not tell)
         return self._value(view)
 
     # As a value

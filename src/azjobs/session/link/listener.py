@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from azjobs.core.errors import AzJobsError
-from azjobs.core.states import Blocked, is_finished
+from azjobs.core.states import Blocked, Completed, is_finished
 from azjobs.core.wire import Changed, Follow
 from azjobs.session.link.client import Client
 from azjobs.session.link.connection import Connection, ConnectionLost
@@ -32,8 +32,8 @@ class Waiting(Protocol):
         """The job."""
         ...
 
-    def ended(self) -> None:
-        """The job has ended, or is gone."""
+    def ended(self, *, is_final: bool) -> None:
+        """The job has ended, or is gone; not `is_final`: it may have been resumed since."""
         ...
 
     def blocked(self) -> None:
@@ -140,7 +140,7 @@ class Listener:
         with self._lock:
             ended = self._waiting.pop(changed.uuid, [])
         for waiter in ended:
-            waiter.ended()
+            waiter.ended(is_final=changed.is_removed or isinstance(changed.state, Completed))
         with self._lock:
             if self._waiting or self._connection is None:
                 return False
