@@ -42,6 +42,12 @@ def sending(method: str = "GET", path: str = "/x", body: bytes | None = None, ti
     return work
 
 
+async def pass_turns() -> None:
+    """Let everything that can go on do so."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, requests: list[bytes]) -> None:
     while True:
         await read_request(reader, requests)
@@ -152,11 +158,15 @@ def test_waiting_for_a_place_in_the_pool_does_not_count(tmp_path: Path) -> None:
             await writer.drain()
 
     async def two(transport: AiohttpTransport, server: RawServer) -> list[Any]:
-        first = asyncio.create_task(sending(timeout_s=30)(transport, server))
+        first = asyncio.create_task(sending(timeout_s=900)(transport, server))
         await arrived.wait()
-        second = asyncio.create_task(sending(timeout_s=0.05)(transport, server))
-        done, _ = await asyncio.wait([second], timeout=0.15)
-        assert not done, "it was given up while it waited"
+        second = asyncio.create_task(sending(timeout_s=30)(transport, server))
+        await pass_turns()
+        loop = asyncio.get_running_loop()
+        early = loop.time
+        loop.time = lambda: early() + 60  # type: ignore[method-assign]
+        await pass_turns()
+        assert not second.done(), "it was given up while it waited"
         gate.set()
         return [await first, await second]
 

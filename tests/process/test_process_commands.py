@@ -15,9 +15,14 @@ from azjobs.core.journal import DataChunk, Error, Information, Outcome, Output, 
 BINARY = bytes(range(256)) * 1000
 
 
-def test_a_command_prints_to_output_and_error_in_order_of_arrival(any_site: Site) -> None:
+def test_a_command_prints_to_output_and_error_in_order_of_arrival(any_site: Site, tmp_path: Path) -> None:
     """Lines keep their order, and a last line without newline is kept as it is."""
-    job = any_site.command("sh", "-c", "echo one; sleep 0.01; echo two >&2; sleep 0.01; printf three")
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    job = any_site.command("sh", "-c", f"echo one; read line < {gate}; echo two >&2; read line < {gate}; printf three")
+    for word in (b"one", b"two"):
+        wait_until(lambda word=word: word in job.journal.read_bytes(), "it has arrived")
+        gate.write_text("go\n")
     assert job.told() == ["one\n", "error: two", "three"]
     assert (job.end().outcome, job.end().exit_status, job.exited().exit_code) == (Outcome.COMPLETED, 0, 0)
 
@@ -146,9 +151,11 @@ def test_processes_left_behind_do_not_keep_a_command_job_running(site: Site, tmp
     wait_until(lambda: is_gone([pid]), "what was left ends")
 
 
-def test_output_that_others_finish_after_the_command_is_kept(site: Site) -> None:
+def test_output_that_others_finish_after_the_command_is_kept(site: Site, tmp_path: Path) -> None:
     """A pipeline's slower half may still be writing when the shell has ended."""
-    job = site.command("sh", "-c", "(sleep 0.05; echo late) & exit 0")
+    held = tmp_path / "held"
+    os.mkfifo(held)  # by the shell, until it has ended
+    job = site.command("sh", "-c", f"(read line < {held}; echo late) & exec 3> {held}; exit 0")
     assert job.output() == ["late\n"]
 
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -237,11 +236,9 @@ def test_a_job_that_writes_for_ever_cannot_keep_a_receiver(shell: Shell) -> None
     """Without --wait a receiver takes what was there when it came, and ends."""
     job = az.start_job(command=["yes"])
     wait_until(lambda: job.has_more_data)
-    begun_at = time.monotonic()
     done = shell("azjobs job receive 1 | tail -c 2")
     az.stop_job(job)
     assert (done.code, done.out) == (0, "y\n")
-    assert time.monotonic() - begun_at < 20
     journal = local().layout.journal_file(job.uuid)
     assert load_position(journal.with_suffix(".cursor")).journal < journal.stat().st_size
 

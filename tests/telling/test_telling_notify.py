@@ -186,6 +186,7 @@ def test_a_notify_command_is_stopped_with_all_it_started_when_its_time_is_over(m
         with tempfile.TemporaryFile() as said:
             words = ["sh", "-c", "echo calling; sleep 600 & echo $!; wait"]
             process = subprocess.Popen(words, stdout=said, start_new_session=True)  # noqa: ASYNC220 - as the daemon does
+            wait_until(lambda: os.pread(said.fileno(), 100, 0).count(b"\n") == 2, what="it has a child")
             problem = await notices._outcome(process, said)
             said.seek(0)
             return problem, int(said.read().split()[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from upstream_functions import add, count_until, raise_error, say_on_every_strea
 
 import azjobs as az
 from azjobs.core.errors import InvalidInput, JobNotFound
+from azjobs.session.link.local import local
 from terminal import Home, Shell, wait_until
 
 LIMIT_S = 30.0
@@ -159,14 +161,19 @@ def test_all_progress_is_received(live: Home) -> None:
 
 
 @pytest.mark.difference("order")
-def test_streams_are_shown_in_the_order_in_which_they_were_written(live: Home, shell: Shell) -> None:
+def test_streams_are_shown_in_the_order_in_which_they_were_written(live: Home, shell: Shell, tmp_path: Path) -> None:
     """Not one stream after the other."""
-    id = shell(
-        "azjobs job start -q -- sh -c 'for n in 1 2 3; do echo out $n; sleep 0.05; echo err $n >&2; sleep 0.05; done'"
-    ).out.strip()
-    assert shell(f"azjobs job receive {id} --wait 2>&1").out.splitlines() == [
-        f"{stream} {n}" for n in (1, 2, 3) for stream in ("out", "err")
-    ]
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    pause = f"read line < {gate}"  # until what was written has arrived: it comes by two pipes
+    each = f"echo out $n; {pause}; echo err $n >&2; {pause}"
+    job = az.start_job(command=["sh", "-c", f"for n in 1 2 3; do {each}; done"])
+    journal = local().layout.journal_file(job.uuid)
+    lines = [f"{stream} {n}" for n in (1, 2, 3) for stream in ("out", "err")]
+    for line in lines:
+        wait_until(lambda line=line: line.encode() in journal.read_bytes(), what=f"{line} has arrived")
+        gate.write_text("go\n")
+    assert shell(f"azjobs job receive {job.id} --wait 2>&1").out.splitlines() == lines
 
 
 @pytest.mark.difference("reader that stops")
