@@ -19,7 +19,7 @@ from pathlib import Path
 from azjobs.core.job import ProcessKind
 from azjobs.core.journal import Output
 from azjobs.process.frames import StartMessage
-from azjobs.process.interpreter import interpreter_key, own_environment
+from azjobs.process.interpreter import interpreter_key
 from azjobs.process.launcher import Exited, ForkLauncher, StandbyLauncher, StartProcess
 from azjobs.process.payload import dump
 from azjobs.process.reader import follow
@@ -31,7 +31,7 @@ def describe(folder: Path, *, azure: bool) -> StartProcess:
     message = StartMessage(
         journal=str(folder / f"{job_id}.journal"),
         kind=ProcessKind.FUNCTION,
-        environ=own_environment(),
+        environ=dict(os.environb),
         folder=os.fsencode(folder),
         umask=0o22,
         sys_path=sys.path,

@@ -29,7 +29,7 @@ from azjobs.core.journal import (
     TextChunk,
 )
 from azjobs.process.frames import StartMessage
-from azjobs.process.interpreter import interpreter_key, own_environment
+from azjobs.process.interpreter import interpreter_key
 from azjobs.process.journal import is_alive
 from azjobs.process.launcher import Exited, Launcher
 from azjobs.process.objects import load_object
@@ -143,7 +143,7 @@ class Site:
         settings: dict[str, Any] = {
             "journal": str(journal),
             "kind": kind,
-            "environ": own_environment(),
+            "environ": dict(os.environb),
             "folder": os.fsencode(self.folder),
             "umask": 0o22,
             "sys_path": [str(Path(__file__).parent), *sys.path],

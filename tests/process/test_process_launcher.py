@@ -22,7 +22,7 @@ from azjobs.core.job import ProcessKind
 from azjobs.core.journal import Information, Outcome
 from azjobs.process import pool, spawn
 from azjobs.process.identity import has_ended
-from azjobs.process.interpreter import Interpreter, interpreter_key, own_environment, relevant_environment
+from azjobs.process.interpreter import Interpreter, interpreter_key, relevant_environment
 from azjobs.process.journal import is_alive
 from azjobs.process.launcher import Exited, ForkLauncher, Launcher, StandbyLauncher, default_launcher
 from azjobs.process.offer import Started, StartProcess
@@ -94,19 +94,19 @@ def test_jobs_go_on_when_the_daemon_is_killed(site: Site, tmp_path: Path) -> Non
     """Kill -9 of everything but the job itself: its value and its end are in the journal."""
     flag = tmp_path / "flag"
     code = """
-import asyncio, sys
+import asyncio, os, sys
 from pathlib import Path
 import job_functions
 from azjobs.core.job import ProcessKind
 from azjobs.process.frames import StartMessage
-from azjobs.process.interpreter import interpreter_key, own_environment
+from azjobs.process.interpreter import interpreter_key
 from azjobs.process.launcher import ForkLauncher, StandbyLauncher, StartProcess
 from azjobs.process.payload import dump
 async def main():
     for kind in (ForkLauncher, StandbyLauncher):
         launcher = kind(print)
         journal = Path(sys.argv[1]) / f"{kind.__name__}.journal"
-        message = StartMessage(journal=str(journal), kind=ProcessKind.FUNCTION, environ=own_environment(), folder=b"/",
+        message = StartMessage(journal=str(journal), kind=ProcessKind.FUNCTION, environ=dict(os.environb), folder=b"/",
             umask=0, sys_path=sys.path, payload=dump(job_functions.hold_on, (sys.argv[2],)))
         start = StartProcess(job_id=kind.__name__, journal=journal, interpreter=interpreter_key(), message=message)
         print(*await launcher.start(start), flush=True)
@@ -172,7 +172,7 @@ def test_a_killed_spare_costs_nothing(site: Site) -> None:
 def test_who_waited_for_a_job_finds_the_next_process_ready(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of the job that was started last is the occasion for another spare: no silence is waited for."""
     monkeypatch.setattr(pool, "_MODULE", "patient_parent")
-    environ = own_environment() | {b"PYTHONPATH": os.fsencode(Path(__file__).parent)}
+    environ = {**os.environb, b"PYTHONPATH": os.fsencode(Path(__file__).parent)}
     with own_site(site) as own:
         parent = warm_pid(own, own.process(ProcessKind.FUNCTION, environ=environ))
         for _ in range(3):
