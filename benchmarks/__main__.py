@@ -12,7 +12,7 @@ import platform
 import sys
 from importlib import import_module
 
-NAMES = ("process_jobs", "waking", "memory", "listing", "submitting", "queueing", "operations")
+NAMES = ("process_jobs", "waking", "memory", "listing", "submitting", "queueing", "operations", "counting")
 
 
 def main(names: list[str]) -> None:
