@@ -42,6 +42,7 @@ class World:
 
     def __init__(self) -> None:
         self.unsent: tuple[str, ...] = ()
+        self.scheduled: list[SendRequest | ReadUrl] = []
         self.has_room = True
 
     def start(self, job: Job) -> None:
@@ -50,8 +51,9 @@ class World:
     def stop(self, job: Job) -> None:
         """A process would end."""
 
-    def schedule(self, uuid: str, effect: SendRequest | ReadUrl) -> None:
+    def schedule(self, _uuid: str, effect: SendRequest | ReadUrl) -> None:
         """A request would go out."""
+        self.scheduled.append(effect)
 
     def recall(self, _uuid: str) -> tuple[str, ...]:
         """What has not gone out is taken back, once."""
@@ -272,3 +274,21 @@ def test_what_was_recalled_before_the_disk_was_full_is_known_when_there_is_room(
     assert isinstance(job.work, PlanWork)
     assert job.work.calls["k"].phase == Intended(sends=0)
     assert "goes on" not in str(job.state)
+
+
+@pytest.mark.parametrize("is_to_cancel", [False, True])
+def test_a_stop_before_the_submit_is_answered_takes_back_what_was_to_be_sent(*, is_to_cancel: bool) -> None:
+    """Another session sees the job as soon as it is recorded; its first request waits for the submit's answer."""
+
+    async def run() -> None:
+        engine = Engine()
+        engine.take(make_plan_job("rest@1", uuid="j", calls={"k": call(PUT, Intended(sends=0))}))
+        engine.runner.apply("j", Begun(0.0), is_postponed=True)
+        stopped = engine.runner.apply("j", StopAsked(1.0, is_to_cancel))
+        assert stopped is not None
+        assert (stopped.state_name, stopped.remote_state) == (JobState.STOPPED, "")
+        assert "not known" not in stopped.status_message
+        engine.runner.perform("j")
+        assert engine.world.scheduled == []
+
+    asyncio.run(run())

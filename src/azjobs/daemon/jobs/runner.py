@@ -84,6 +84,7 @@ class Runner:
         self._children: dict[str, dict[str, None]] = {}  # of a batch, those that are unfinished, in their order
         self._scopes: Counter[str] = Counter()  # by how many jobs each is needed
         self._unwritten: dict[str, list[Event]] = {}
+        self._postponed: dict[str, list[Effect]] = {}
         self.now = now
         self.requests: Requests
         self.processes: Processes
@@ -133,6 +134,7 @@ class Runner:
     def drop(self, uuid: str) -> None:
         """Let go of a job that has ended or is removed."""
         self._unwritten.pop(uuid, None)
+        self._postponed.pop(uuid, None)
         job = self._jobs.pop(uuid, None)
         if job is None:
             return
@@ -175,10 +177,10 @@ class Runner:
             self.take(job)
             self._ledger.save(job)
 
-    def apply(self, uuid: str, event: Event, *, later: list[Effect] | None = None) -> Job | None:
+    def apply(self, uuid: str, event: Event, *, is_postponed: bool = False) -> Job | None:
         """Carry an event through the machine; returns the job as it is now, None for one that is not unfinished.
 
-        Effects are performed at once, or are added to `later` for whoever wants to `perform` them then.
+        Effects are performed at once, or, `is_postponed`, by `perform`, unless a stop takes back what is to be sent.
         An end whose result cannot be written is no end yet: the event comes again when there is room on the disk.
         """
         job = self._jobs.get(uuid)
@@ -186,7 +188,7 @@ class Runner:
             return None
         if isinstance(event, StopAsked | TimedOut):
             # Of one that comes again, for want of room on the disk, the first time has recalled them.
-            event = replace(event, recalled=(*event.recalled, *self.requests.recall(uuid)))
+            event = replace(event, recalled=(*event.recalled, *self._recall(uuid)))
         after, effects = step(job, event)
         if not self._write(after, effects):
             self._hold(job, event)
@@ -200,11 +202,19 @@ class Runner:
                 listener(after)
         if after.state_name is not job.state_name:
             self._moved(job, after, event.at)
-        if later is None:
-            self.perform(uuid, effects, after)
+        if is_postponed:
+            self._postponed[uuid] = effects
         else:
-            later += effects
+            self._perform_all(after, effects)
         return after
+
+    def _recall(self, uuid: str) -> tuple[str, ...]:
+        """Take back what was to be sent for a job and has not gone out; returns the keys of the calls."""
+        postponed = self._postponed.get(uuid, [])
+        if postponed:
+            self._postponed[uuid] = [effect for effect in postponed if not isinstance(effect, SendRequest)]
+        unsent = [effect.call for effect in postponed if isinstance(effect, SendRequest)]
+        return (*unsent, *self.requests.recall(uuid))
 
     def _write(self, job: Job, effects: list[Effect]) -> bool:
         """Write what the job has to say; False when it has to wait. Progress does not: the store has the newest."""
@@ -233,12 +243,16 @@ class Runner:
         if self._unwritten:
             asyncio.get_running_loop().call_later(FULL_RETRY_S, self._write_again)
 
-    def perform(self, uuid: str, effects: list[Effect], job: Job | None = None) -> None:
-        """Hand each effect to whoever performs it, unless the job has ended or gone in the meantime."""
-        job = job or self._jobs.get(uuid)
+    def perform(self, uuid: str) -> None:
+        """Perform what was postponed, unless the job has ended or gone in the meantime."""
+        job = self._jobs.get(uuid)
         if job is not None:
-            for effect in effects:
-                self._perform(job, effect)
+            self._perform_all(job, self._postponed.pop(uuid, []))
+
+    def _perform_all(self, job: Job, effects: list[Effect]) -> None:
+        """Hand each effect to whoever performs it."""
+        for effect in effects:
+            self._perform(job, effect)
 
     def _moved(self, before: Job, after: Job, at: float) -> None:
         """A job went from one state to another: its batch counts it, and whoever waits for its turn may have it."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from azjobs.core import wire
 from azjobs.core.errors import CredentialNotFound, HomeUnusable, InvalidInput
-from azjobs.core.events import Begun, Effect
+from azjobs.core.events import Begun
 from azjobs.core.job import BatchWork, Job, PlanWork, ProcessWork, Queue
 from azjobs.core.plan import check
 from azjobs.core.plans import PLANS
@@ -32,11 +32,12 @@ from azjobs.keeper.errors import KeeperRefused, KeeperSilent
 class _Taken:
     """What is to be done about jobs that were taken: the keeper's answer is awaited before theirs, effects come later.
 
+    `later`: the uuids of those that begin.
     `held`: by the uuid of a process job that begins at once, what the keeper was given for it.
     """
 
     kept: asyncio.Future[None] | None = None
-    later: list[tuple[str, list[Effect]]] = field(default_factory=list)
+    later: list[str] = field(default_factory=list)
     held: Held | None = None
 
 
@@ -126,9 +127,8 @@ class Submissions:
             await self.on_taken()
         for one in (job, *added):
             if self._queues.enter(one):
-                effects: list[Effect] = []
-                self._runner.apply(one.uuid, Begun(self._runner.now()), later=effects)
-                taken.later.append((one.uuid, effects))
+                self._runner.apply(one.uuid, Begun(self._runner.now()), is_postponed=True)
+                taken.later.append(one.uuid)
                 if isinstance(one.work, ProcessWork) and one.work.secrets.keys() <= secrets.keys():
                     taken.held = message.environment, {name: secret.reveal() for name, secret in secrets.items()}
         return self._runner.find(job.uuid) or job
@@ -202,9 +202,9 @@ class Submissions:
         self._protections.check_job(job)
 
     def _perform(self, taken: _Taken) -> None:
-        for uuid, effects in taken.later:
+        for uuid in taken.later:
             with self._processes.at_hand(uuid, taken.held):
-                self._runner.perform(uuid, effects)
+                self._runner.perform(uuid)
 
     async def _forget_secrets(self, job: Job) -> None:
         with unhurried():
