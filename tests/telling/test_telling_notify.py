@@ -146,6 +146,32 @@ def test_a_notice_is_given_again_when_the_daemon_was_killed_before_it_had_ended(
     assert len(notes(tmp_path)) == 2
 
 
+def test_a_late_notice_of_a_stop_does_not_stand_for_the_end_of_the_resumed_job(
+    home: Home, tmp_path: Path, note: Callable[..., list[str]]
+) -> None:
+    """That one is given until it is recorded itself, over a daemon that was killed."""
+    az.connect_az_account(environment="AzureSimulator")
+    home.cloud.time("held")
+    wait = f"pathlib.Path({str(tmp_path)!r}, told['environ']['AZJOBS_JOB_STATE'])"
+    command = note(f"while not {wait}.exists(): time.sleep(0.01)\nsys.exit('told')")
+    az.new_az_resource_group("g", location="eastus")
+    job = az.remove_az_resource_group("g", as_job=True, notify_command=command)
+    wait_until(lambda: is_watched(job), what="the operation is watched")
+    az.stop_job(job)
+    wait_until(lambda: len(notes(tmp_path)) == 1, what="the stop is being told")
+    az.resume_job(job)
+    home.cloud.finish()
+    wait_until(lambda: len(notes(tmp_path)) == 2, what="the end is being told")
+    (tmp_path / "Stopped").touch()
+    log = home.folder / "logs" / "daemon.log"
+    wait_until(lambda: "exit status 1: told" in log.read_text(), what="the stop was told")
+    home.kill("_main.daemon")
+    wait_until(lambda: len(notes(tmp_path)) == 3, what="the end is being told again")
+    assert notes(tmp_path)[2]["environ"]["AZJOBS_JOB_STATE"] == "Completed"
+    (tmp_path / "Completed").touch()
+    wait_until(lambda: is_given(job), what="the notice is recorded")
+
+
 def test_a_notice_is_given_for_an_end_that_no_daemon_saw_and_without_the_keeper_that_held_its_environment(
     home: Home, tmp_path: Path, note: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

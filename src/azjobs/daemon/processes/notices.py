@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from azjobs.core.job import Job, Notice
 from azjobs.core.job_json import job_json
 from azjobs.core.layout import Layout
-from azjobs.core.states import Failed, is_finished
+from azjobs.core.states import Failed
 from azjobs.daemon.background import Background
 from azjobs.daemon.jobs.ledger import Ledger
 from azjobs.daemon.processes.job_environment import job_environment
@@ -104,8 +104,8 @@ class Notices:
     async def _record(self, job: Job, notice: Notice, problem: str) -> None:
         await self._ledger.durable()
         now = self._ledger.load(job.uuid)
-        if now is None or not is_finished(now.state):
-            return  # removed, or resumed: of its next end is told anew
+        if now is None or now.state != job.state:
+            return  # removed, or resumed: of its next end, which may have come by now, is told anew
         message = f"The notify command {problem}" if problem else now.status_message
         self._ledger.save(replace(now, notice=replace(notice, is_given=True), status_message=message))
         await self._ledger.durable()
