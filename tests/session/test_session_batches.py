@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import azjobs as az
+from azjobs.core.job import Phase, PlanWork, Watching
 from azjobs.core.states import FINISHED, JobState
 from azjobs.core.wire import DaemonStatus, Status
 from azjobs.session.jobs.looking import load_children, load_view
@@ -54,6 +55,16 @@ def states(job: az.Job[Any]) -> dict[str, str]:
 
 def kill_daemon() -> None:
     os.kill(local().client.ask(Status(0), DaemonStatus).pid, signal.SIGKILL)
+
+
+def last_phases(job: az.Job[Any]) -> list[Phase | None]:
+    """How far the last request of each child is."""
+    works = [child.view.row.work for child in job.child_jobs]
+    return [
+        next((call.phase for call in reversed(work.calls.values())), None)
+        for work in works
+        if isinstance(work, PlanWork)
+    ]
 
 
 def are_sent(cloud: ControlClient, count: int, pattern: str) -> Any:
@@ -174,6 +185,21 @@ def test_a_batch_survives_the_kill_of_the_daemon_with_every_child_where_it_was(h
     assert job.error is not None
     assert job.error.message == "1 of 4 failed."
     assert len(held.requests(method="DELETE", path_regex="kill-")) == before + 4
+
+
+def test_the_next_daemon_reads_no_operation_before_azure_asked_it_to(home: Home) -> None:
+    """Each daemon would else begin by reading them all at once."""
+    az.connect_az_account(environment="AzureSimulator")
+    home.cloud.time("at-once", kinds={"group-delete": {"mode": "held"}})
+    names = [f"later-{n}" for n in range(5)]
+    make_groups(*names)
+    home.cloud.retry_after(600)
+    job = az.remove_az_resource_group(names, as_job=True)
+    wait_until(lambda: all(isinstance(phase, Watching) for phase in last_phases(job)))
+    kill_daemon()
+    home.cloud.retry_after(0)
+    make_groups("another")
+    assert home.cloud.requests(path_regex="/operationresults/") == []
 
 
 def test_stopping_a_batch_stops_its_children_and_a_child_goes_only_with_its_batch(held: ControlClient) -> None:

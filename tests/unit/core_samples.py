@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from azjobs.core.arm import OnUnanswered, Reply, Request
 from azjobs.core.errors import Fault
-from azjobs.core.events import Effect, NotAnswered, NotSent, ReadUrl, Replied, SendRequest
-from azjobs.core.job import Call, Job, Phase, PlanWork, ProcessKind, ProcessWork
+from azjobs.core.events import Effect, Event, NotAnswered, NotSent, ReadUrl, Replied, SendRequest
+from azjobs.core.job import Call, Job, Phase, PlanWork, ProcessKind, ProcessWork, Watching
 from azjobs.core.lro import Monitor, Watch
 
 ARM = "https://arm.test"
@@ -62,6 +64,15 @@ def make_process_job(**changes: Any) -> Job:
 def call(request: Request, phase: Phase, *, is_held: bool = False) -> Call:
     """Return a request and how far it is."""
     return Call(request, phase, is_held)
+
+
+def as_recorded(phase: Phase, event: Event, effects: list[Effect]) -> Phase:
+    """A watch is recorded with how long the reply asked to wait for the next reading, which the effects have."""
+    if isinstance(phase, Watching) and isinstance(event, Replied):
+        (reading,) = effects
+        assert isinstance(reading, ReadUrl)
+        return replace(phase, delay_s=reading.delay_s)
+    return phase
 
 
 URL = f"{ARM}/r/x"

@@ -18,6 +18,7 @@ from core_samples import (
     STATUS_URL,
     STOP,
     URL,
+    as_recorded,
     call,
     error,
     fault_of,
@@ -169,7 +170,7 @@ def test_each_outcome_leads_to_its_phase(
     request_: Request, phase: Phase, event: Replied, expected: Phase, effects: list[Effect]
 ):
     """Given a request, its phase and what came of it, the next phase and effects follow."""
-    assert calls.next_phase("k", call(request_, phase), event) == (expected, effects)
+    assert calls.next_phase("k", call(request_, phase), event) == (as_recorded(expected, event, effects), effects)
 
 
 KNOWN = [
@@ -226,7 +227,10 @@ def test_nothing_is_sent_once_the_plan_has_failed(
     request_: Request, phase: Phase, event: Replied, expected: Phase, effects: list[Effect]
 ):
     """A write that would go out again is given up; what may have taken effect is still found out."""
-    assert calls.next_phase("k", call(request_, phase), event, may_send=False) == (expected, effects)
+    assert calls.next_phase("k", call(request_, phase), event, may_send=False) == (
+        as_recorded(expected, event, effects),
+        effects,
+    )
 
 
 RECOVERED = [

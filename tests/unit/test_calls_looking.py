@@ -15,6 +15,7 @@ from core_samples import (
     RESTART,
     STOP,
     URL,
+    as_recorded,
     call,
     error,
     fault_of,
@@ -113,7 +114,7 @@ def test_each_sight_leads_to_its_phase(
     request_: Request, phase: Phase, event: Replied, expected: Phase, effects: list[Effect]
 ):
     """Given an unanswered write and what a look gave, the next phase and effects follow."""
-    assert calls.next_phase("k", call(request_, phase), event) == (expected, effects)
+    assert calls.next_phase("k", call(request_, phase), event) == (as_recorded(expected, event, effects), effects)
 
 
 SIGHTS = [

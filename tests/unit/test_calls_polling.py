@@ -14,6 +14,7 @@ from core_samples import (
     STATUS_URL,
     STOP,
     URL,
+    as_recorded,
     call,
     error,
     fault_of,
@@ -146,7 +147,19 @@ def test_each_reading_leads_to_its_phase(
     request_: Request, phase: Phase, event: Replied, expected: Phase, effects: list[Effect]
 ):
     """Given an accepted request and what a reading gave, the next phase and effects follow."""
-    assert calls.next_phase("k", call(request_, phase), event) == (expected, effects)
+    assert calls.next_phase("k", call(request_, phase), event) == (as_recorded(expected, event, effects), effects)
+
+
+def test_the_next_daemon_waits_as_long_as_azure_asked_to():
+    """Else all operations would be read at once after each restart. That it asks for another time is not recorded."""
+    news = replied(reply(200, {"status": "InProgress"}, retry_after="30"))
+    phase, _ = calls.next_phase("k", call(PUT, Watching(STATUS)), news)
+    assert calls.recovered("k", call(PUT, phase)) == (phase, read(STATUS_URL, 30.0))
+    nothing_new = replied(reply(200, {"status": "InProgress"}, retry_after="60"))
+    assert calls.next_phase("k", call(PUT, phase), nothing_new) == (phase, read(STATUS_URL, 60.0))
+    throttled, _ = calls.next_phase("k", call(PUT, phase), replied(reply(429, retry_after="90")))
+    assert calls.recovered("k", call(PUT, throttled)) == (throttled, read(STATUS_URL, 90.0))
+    assert calls.released("k", call(PUT, throttled), "") == (throttled, read(STATUS_URL))
 
 
 def test_accepted_action_without_a_place_to_follow_is_looked_at_once_settled():
@@ -160,5 +173,5 @@ def test_accepted_action_without_a_place_to_follow_is_looked_at_once_settled():
 def test_accepted_read_without_a_place_to_follow_is_read_again():
     """A GET that is answered 202 is read on from its own address."""
     watch = Watch(Monitor.RESOURCE, "/r/x", resource_url="/r/x")
-    expected = (Watching(watch, problems=1), read("/r/x", 1.0))
+    expected = (Watching(watch, problems=1, delay_s=1.0), read("/r/x", 1.0))
     assert calls.next_phase("k", call(GET, Intended(1)), replied(reply(202))) == expected

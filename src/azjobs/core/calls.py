@@ -66,6 +66,8 @@ def recovered(key: str, call: Call, *, may_send: bool = True) -> Moved:
             return _unanswered(key, call.request, phase, may_send=may_send)
         case Looking() as phase:
             return phase, [ReadUrl(key, look_path(call.request), settle=True)]
+        case Watching(watch, delay_s=delay_s) as phase:  # the reading before may have been just now
+            return phase, [ReadUrl(key, watch.url, delay_s)]
     return _read_on(key, call.phase)
 
 

@@ -73,7 +73,8 @@ class Watching(msgspec.Struct, frozen=True, tag="watching", omit_defaults=True):
     """Accepted by Azure; `watch` says where its status is read.
 
     `problems` counts the readings in a row that told nothing, `losses` those in a
-    row that found nothing there.
+    row that found nothing there. `delay_s` is how long Azure asked to wait for the
+    next reading, when it last said anything new.
     """
 
     watch: Watch
@@ -82,6 +83,7 @@ class Watching(msgspec.Struct, frozen=True, tag="watching", omit_defaults=True):
     was_created: bool = False
     percent: float | None = None
     losses: int = 0
+    delay_s: float = 0.0
 
 
 class Fetching(msgspec.Struct, frozen=True, tag="fetching", omit_defaults=True):

@@ -29,7 +29,7 @@ def apply_step(key: str, request: Request, step: lro.Step, *, was_created: bool)
     """Return the phase of a call whose operation takes this step."""
     match step:
         case lro.Poll(watch, delay_s, percent, status):
-            watching = Watching(watch, status=status, was_created=was_created, percent=percent)
+            watching = Watching(watch, status=status, was_created=was_created, percent=percent, delay_s=delay_s)
             return watching, [ReadUrl(key, watch.url, delay_s)]
         case lro.Fetch(url):
             return Fetching(url, was_created=was_created), [ReadUrl(key, url)]
@@ -43,7 +43,9 @@ def apply_step(key: str, request: Request, step: lro.Step, *, was_created: bool)
             return _look_for_the_effect(key, request, delay_s or 0.0, settle=True)
         case lro.Unreadable(_, delay_s):
             watch = lro.Watch(lro.Monitor.RESOURCE, look_path(request), resource_url=look_path(request))
-            return Watching(watch, problems=1, was_created=was_created), [ReadUrl(key, watch.url, delay_s or 1.0)]
+            wait_s = delay_s or 1.0
+            watching = Watching(watch, problems=1, was_created=was_created, delay_s=wait_s)
+            return watching, [ReadUrl(key, watch.url, wait_s)]
 
 
 def after_poll(key: str, request: Request, phase: Watching, event: CallEvent) -> Moved:
@@ -54,10 +56,14 @@ def after_poll(key: str, request: Request, phase: Watching, event: CallEvent) ->
     reply = event.reply
     step = lro.next_step(phase.watch, reply)
     if not isinstance(step, lro.Unreadable):
-        return apply_step(key, request, step, was_created=phase.was_created)
+        after, effects = apply_step(key, request, step, was_created=phase.was_created)
+        # Another Retry-After alone is no news: to record it would cost a write a poll.
+        is_news = not isinstance(after, Watching) or replace(after, delay_s=phase.delay_s) != phase
+        return after if is_news else phase, effects
     losses = phase.losses + 1 if reply.status in GONE or reply.status < 300 else 0
-    phase = replace(phase, problems=problems, losses=losses)
-    wait: list[Effect] = [ReadUrl(key, phase.watch.url, backoff_s(problems, reply.retry_after_s))]
+    delay_s = backoff_s(problems, reply.retry_after_s)
+    phase = replace(phase, problems=problems, losses=losses, delay_s=delay_s)
+    wait: list[Effect] = [ReadUrl(key, phase.watch.url, delay_s)]
     return _after_loss(key, request, phase, reply.status) or (phase, wait)
 
 
@@ -85,7 +91,7 @@ def _after_loss(key: str, request: Request, phase: Watching, status: int) -> Mov
         return _look_for_the_effect(key, request)
     elsewhere = lro.after_loss(phase.watch, unreadable_count=losses, http_status=status, method=request.method)
     if elsewhere is not None:
-        return replace(phase, watch=elsewhere, problems=0, losses=0), [ReadUrl(key, elsewhere.url)]
+        return replace(phase, watch=elsewhere, problems=0, losses=0, delay_s=0.0), [ReadUrl(key, elsewhere.url)]
     if losses < GONE_AFTER or status not in GONE:
         return None
     fault = Fault("ResourceGone", "Azure accepted it, but it is no longer there.", request.label, http_status=status)
