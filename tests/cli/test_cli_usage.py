@@ -40,6 +40,15 @@ PASSWORDS = "Passwords are not taken as arguments (others can see them). Use --p
         ("vm new MyVm --credential x --os-type", "azjobs vm new: option '--os-type' requires an argument"),
         ("job get --output xml", "azjobs job get: invalid value for '--output'"),
         ("job wait --timeout soon 1", "azjobs job wait: invalid value for '--timeout'"),
+        (
+            "job wait --timeout -1 1",
+            "azjobs job wait: invalid value for '--timeout' / '--timeout-sec': '-1' is no number",
+        ),
+        (
+            "job result 1 --timeout nan",
+            "azjobs job result: invalid value for '--timeout' / '--timeout-sec': 'nan' is no",
+        ),
+        ("Wait-Job -Id 1 -Timeout -1", "azjobs job wait: invalid value for '--timeout' / '--timeout-sec': '-1' is no"),
         ("job wait", "Say which jobs: ids, names or patterns; --all for those of this session, --everywhere for all."),
         ("job start", "Say what to run: azjobs job start -- COMMAND WORD…, or --file SCRIPT.py"),
         ("job start -- /nonexistent/program", "There is no program /nonexistent/program. No job was started."),

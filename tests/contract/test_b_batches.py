@@ -65,14 +65,16 @@ def test_one_that_fails_is_named_and_the_exit_code_says_so(home: Home, signed_in
         ("dev1", "Failed"),
         ("dev2", "Completed"),
     ]
-    assert "dev1: failed: AllocationFailed. There is no room for dev1." in done.err
-    assert "dev0: failed" not in done.err
-    again = signed_in("azjobs job retry 'Stop-AzVM x3' --output json")
+    assert "dev1 failed: AllocationFailed. There is no room for dev1." in done.err
+    assert "dev0 failed" not in done.err
+    last = done.err.splitlines()[-1]
+    assert last.startswith("1 of 3 failed. To do those again, type: azjobs job retry "), done
+    again = signed_in(f"{last.partition('type: ')[2]} --output json")
     assert (again.code, again.json["name"], again.json["target"]) == (0, "Stop-AzVM x1", "1 machine"), again
     home.cloud.wait_for_requests(method="POST", path_regex="dev1/deallocate", count=2)
     home.cloud.finish()
     assert signed_in(f"azjobs job wait {again.json['id']}").code == 0
-    assert "dev2: failed" not in done.err
+    assert "dev2 failed" not in done.err
 
 
 def test_names_in_a_row_are_a_batch_and_a_lone_one_is_not(home: Home, signed_in: Shell, machines: list[str]) -> None:

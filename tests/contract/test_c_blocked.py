@@ -117,9 +117,10 @@ def test_closing_the_terminal_at_the_question_leaves_it_open(nightly: Shell) -> 
     """Ctrl-D is no answer, and Ctrl-C is none: the job asks on."""
     done = nightly.tty("azjobs job receive 1 --wait </dev/null; azjobs job receive 1 --wait", ("Continue? ", "\x04"))
     assert matches("looking Job 1 nightly waits: … Continue? Job 1 nightly waits: …", done.out), done
+    assert "Continue? " not in done.out.splitlines()[-1], "what is said next does not stand beside the prompt"
     assert state(nightly) == "Blocked"
     done = nightly.tty("azjobs job receive 1 --wait; echo $?", ("Continue? ", "\x03"))
-    assert done.out.split()[-1] == "130", done
+    assert done.out.splitlines()[-2:] == ["Interrupted. The jobs go on.", "130"], done
     assert state(nightly) == "Blocked"
 
 

@@ -10,11 +10,13 @@ from azjobs.session.jobs.views import JobView
 
 
 def say_failures(shell: Shell, batch: JobView) -> list[JobState]:
-    """Say which targets of a batch failed and why; returns the states of all of them."""
+    """Say which targets of a batch failed and why, how many, and how to do them again; returns the states of all."""
     report = report_of(batch, has_values=False)
-    for one in report:
-        if one.error is not None:
-            shell.say(f"{one.target}: failed: {why(one)}")
-            if details := fault_details(one.error):
-                shell.say(f"Details: {details}")
+    failed = [one for one in report if one.state is JobState.FAILED and one.error is not None]
+    for one in failed:
+        shell.say(f"{one.target} failed: {why(one)}")
+        if one.error is not None and (details := fault_details(one.error)):
+            shell.say(f"Details: {details}")
+    if failed:
+        shell.say(f"{len(failed)} of {len(report)} failed. To do those again, type: azjobs job retry {batch.id}")
     return [one.state for one in report]

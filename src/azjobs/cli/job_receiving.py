@@ -14,7 +14,7 @@ from azjobs.cli.shell import Shell
 from azjobs.cli.value_json import value_json
 from azjobs.cli.value_tables import value_table
 from azjobs.commands.names import option_name
-from azjobs.commands.parameters import JobId
+from azjobs.commands.parameters import JobId, Seconds
 from azjobs.core.errors import WaitTimedOut
 from azjobs.core.job_json import time_json
 from azjobs.core.spelling import spell_out
@@ -35,7 +35,7 @@ def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but two by name
     *,
     wait: bool = False,
     keep: bool = False,
-    timeout: float | None = None,
+    timeout: Seconds | None = None,
     error_action: Literal["Continue", "Stop"] = "Continue",
     auto_remove_job: bool = False,
     write_events: bool = False,
@@ -71,6 +71,8 @@ def receive_job(  # noqa: PLR0913 - PowerShell's parameters; all but two by name
     replay = _Replaying(shell, manner, is_strict=error_action == "Stop")
     try:
         whole = receive_all(here, views, manner, replay, timeout_s=timeout)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("Interrupted. The jobs go on.") from None
     finally:  # what was taken off is shown, whatever follows
         replay.close()
     remove_ended(here, whole, manner)
@@ -105,7 +107,7 @@ class _Replaying(Replay):
             raise WaitTimedOut(f"{after.name} is not finished; it goes on.")
 
 
-def result_of_job(shell: Shell, id: JobId, *, timeout: float | None = None) -> int:
+def result_of_job(shell: Shell, id: JobId, *, timeout: Seconds | None = None) -> int:
     """Print the value of a job, again and again; waits until there is one.
 
     Args:

@@ -9,7 +9,7 @@ from azjobs.cli.exit_codes import exit_code
 from azjobs.cli.job_choice import Which, chosen, show_jobs
 from azjobs.cli.live_progress import showing_progress
 from azjobs.cli.shell import Shell
-from azjobs.commands.parameters import JobId
+from azjobs.commands.parameters import JobId, Seconds
 from azjobs.core.job import JobType
 from azjobs.core.spelling import spell_out
 from azjobs.core.states import FINISHED, JobState
@@ -24,7 +24,7 @@ def wait_job(
     shell: Shell,
     id: Sequence[JobId] = (),
     *,
-    timeout: float | None = None,
+    timeout: Seconds | None = None,
     any: bool = False,
     **which: Unpack[Which],
 ) -> int:

@@ -16,7 +16,7 @@ import msgspec
 from azjobs.cli.output import Format
 from azjobs.cli.shell import Wishes
 from azjobs.cli.trap import refuse_passwords
-from azjobs.cli.words import Choice, ContextName, JobId
+from azjobs.cli.words import Choice, ContextName, JobId, Seconds
 from azjobs.commands.names import nearest, option_name
 from azjobs.commands.parameters import SEVERAL, Kind, Parameter, PowerShellOption, parameters_of
 from azjobs.commands.table import Command
@@ -41,6 +41,7 @@ _TYPES: dict[Kind, click.ParamType[Any]] = {
     Kind.TEXT: click.STRING,
     Kind.INTEGER: click.INT,
     Kind.NUMBER: click.FLOAT,
+    Kind.SECONDS: Seconds(),
     Kind.TEXTS: click.STRING,
     Kind.INTEGERS: click.INT,
     Kind.PAIRS: click.STRING,

@@ -116,12 +116,15 @@ class Shell:
         try:
             if is_hidden:
                 return _read_hidden(prompt, self.stderr)
+            self.stderr.write(prompt)
+            self.stderr.flush()
+            line = self.stdin.readline()
         except EOFError:
+            line = ""
+        if not line:
+            self.stderr.write("\n")  # what is said next does not stand beside the prompt
             return None
-        self.stderr.write(prompt)
-        self.stderr.flush()
-        line = self.stdin.readline()
-        return line.removesuffix("\n") if line else None
+        return line.removesuffix("\n")
 
     def ask_secret(
         self, prompt: str, *, is_on_stdin: bool, instead: str = "--password-stdin", may_be_empty: bool = False

@@ -24,6 +24,17 @@ class Choice(click.Choice[str]):
         return _beginning(incomplete, [(word, "") for word in self.choices])
 
 
+class Seconds(click.types.FloatParamType):
+    """How long to wait, in seconds. PowerShell's -1 means without end, and Python's at once: here it means neither."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it; what is below 0 or no number is refused."""
+        seconds: float = super().convert(value, param, ctx)
+        if not seconds >= 0:
+            self.fail(f"{value!r} is no number of seconds from 0 on; leave it out to wait without end.", param, ctx)
+        return seconds
+
+
 class ContextName(click.ParamType[str]):
     """The name of a context; what it is called decides the session."""
 

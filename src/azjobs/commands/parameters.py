@@ -23,6 +23,7 @@ class Kind(StrEnum):
     TEXT = "text"
     INTEGER = "integer"
     NUMBER = "number"
+    SECONDS = "seconds"  # from 0 on
     SWITCH = "switch"
     CHOICE = "choice"
     TEXTS = "texts"  # may be given several times
@@ -42,12 +43,14 @@ _WORDS = "Words"
 #: What the shell's own functions take in place of the objects of Python.
 JobId = str
 ContextName = str
+Seconds = float
 
 #: Annotations, without `None`, and how they are written in the shell.
 KINDS = {
     "str": Kind.TEXT,
     "int": Kind.INTEGER,
     "float": Kind.NUMBER,
+    "Seconds": Kind.SECONDS,
     "bool": Kind.SWITCH,
     "Path": Kind.TEXT,
     "TokenCredential": Kind.CREDENTIAL,

@@ -131,6 +131,7 @@ def ask_here(here: Local, view: JobView, begun: str) -> bool:
     try:
         answer = getpass.getpass(text) if prompt.is_hidden else input(text)
     except EOFError:
+        print(file=sys.stderr)  # noqa: T201 - what is said next does not stand beside the prompt
         return False
     if not answer and not prompt.may_be_empty:
         return False
