@@ -57,6 +57,10 @@ async def types_are_exact(creds: Credential, context: az.Context, anything: Any)
     assert_type(az.invoke_az_rest_method("GET", "/x?api-version=1"), RestResponse)
     assert_type(az.invoke_az_rest_method("PUT", "/x?api-version=1", payload={}, as_job=True), Job[RestResponse])
 
+    assert_type(az.get_job(1), Job[Any])
+    assert_type(az.get_job(az.start_az_vm("MyVm", as_job=True)), Job[ActionResult])
+    assert_type(az.get_job("web*"), list[Job[Any]])
+
     # Each of these must be refused: mypy reports an ignore that is not needed.
     az.new_az_vm("MyVm")  # type: ignore[call-overload]  # no credential
     az.new_az_vm("MyVm", credential="admin")  # type: ignore[call-overload]  # a name is no credential

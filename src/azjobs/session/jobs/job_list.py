@@ -29,7 +29,9 @@ T = TypeVar("T")
 
 
 @overload
-def get_job(job: int | Job[T]) -> Job[T]: ...
+def get_job(job: int) -> Job[Any]: ...
+@overload
+def get_job(job: Job[T]) -> Job[T]: ...
 @overload
 def get_job(
     job: str | Iterable[JobLike] | None = None,
