@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import azjobs as az
+from azjobs.core.context import AccountType
 from standin_tools import put_tools, write_az_profile, write_powershell_contexts
 from terminal import Home
 
@@ -98,6 +99,22 @@ def test_azure_powershell_is_taken_over(home: Home, tmp_path: Path, monkeypatch:
     assert context.credential.get_token().token
     assert len(az.get_az_context(list_available=True)) == 4
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["ServicePrincipal", "Certificate", "ClientAssertion"])
+def test_however_an_application_signed_in_to_azure_powershell_it_is_taken_over_as_one(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A certificate or an assertion is no part of who it is."""
+    home.start_cloud()
+    ana = principal(home, "Ana")
+    folder = put_tools(tmp_path / "bin", home.endpoint, [ana])
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    file = write_powershell_contexts(tmp_path / ".Azure", [ana], default=ana["subscriptions"][0])
+    file.write_text(file.read_text().replace('"ServicePrincipal"', f'"{kind}"'))
+    context = az.connect_az_account(source="pwsh", environment=SIMULATOR)
+    assert context.account.type is AccountType.SERVICE_PRINCIPAL
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ SECRETS = (
     "ClientAssertion",
     "MSILoginSecret",
 )
-_TYPES = {  # Azure PowerShell tells apart how an application signs in; here that is no part of the account
+ACCOUNT_TYPES = {  # Azure PowerShell tells apart how an application signs in; here that is no part of the account
     "user": AccountType.USER,
     "serviceprincipal": AccountType.SERVICE_PRINCIPAL,
     "certificate": AccountType.SERVICE_PRINCIPAL,
@@ -160,7 +160,7 @@ def _of_powershell(content: Json, places: Places) -> Reading:
 def _context(name: str, entry: Json, table: Json) -> ContextValue:
     account, tenant, subscription = (_part(entry, part) for part in ("Account", "Tenant", "Subscription"))
     ident = _text(subscription, "Id")
-    kind = _TYPES.get(_text(account, "Type").lower())
+    kind = ACCOUNT_TYPES.get(_text(account, "Type").lower())
     of = Subscription(ident, _text(subscription, "Name"), _text(subscription, "State") or "Enabled") if ident else None
     return ContextValue(
         name,

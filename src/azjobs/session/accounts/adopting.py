@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from azjobs.core.context import Account, AccountType, ContextValue, Environment, SignInKey, Subscription, Tenant
+from azjobs.core.context_file import ACCOUNT_TYPES
 from azjobs.core.errors import InvalidInput, NotSignedIn, SignInFailed
 from azjobs.core.wire import SignedIn
 from azjobs.session.accounts import clouds
@@ -29,12 +30,6 @@ from azjobs.session.accounts.looking_around import Visit, at_once, warn
 from azjobs.session.link.local import Local
 
 PROCESS_TIMEOUT_S = 30  # guess: az takes 1 s, pwsh 3 s, on a busy machine many times as long
-_TYPES = {
-    "user": AccountType.USER,
-    "serviceprincipal": AccountType.SERVICE_PRINCIPAL,
-    "managedservice": AccountType.MANAGED_SERVICE,
-    "accesstoken": AccountType.ACCESS_TOKEN,
-}
 _MANAGED = ("systemAssignedIdentity", "userAssignedIdentity")  # what az calls the user then
 
 
@@ -192,7 +187,7 @@ def _of_az(entry: dict[str, Any], places: _Places) -> ContextValue | None:
     cloud = places.find(_text(entry, "environmentName"))
     if cloud is None or not name or not tenant:
         return None
-    account = Account(name, _TYPES.get(_text(user, "type").lower(), AccountType.USER))
+    account = Account(name, ACCOUNT_TYPES.get(_text(user, "type").lower(), AccountType.USER))
     if name in _MANAGED:
         account = Account(_text(user, "assignedIdentityInfo") or name, AccountType.MANAGED_SERVICE, name)
     subscription = None
@@ -221,7 +216,7 @@ def _of_powershell(entry: Any, places: _Places, is_default: bool) -> ContextValu
     place = places.find(_text(cloud, "Name"))
     if place is None or not name or not tenant_id:
         return None
-    kind = _TYPES.get(_text(account, "Type").lower(), AccountType.USER)
+    kind = ACCOUNT_TYPES.get(_text(account, "Type").lower(), AccountType.USER)
     display = name if kind is AccountType.MANAGED_SERVICE else ""  # as MSI@50342: no name that a token has
     label = _text(tenant, "Name") or _text(tenant, "Directory")
     ident = _text(subscription, "Id")
