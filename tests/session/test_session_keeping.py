@@ -152,6 +152,31 @@ def test_a_job_can_neither_rename_nor_remove_nor_clear(
             attempt()
 
 
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        az.connect_az_account,
+        az.disconnect_az_account,
+        az.disable_az_context_autosave,
+        lambda: az.add_az_protection(resource_group_name="prod"),
+        lambda: az.remove_az_protection(resource_group_name="prod"),
+        lambda: az.set_job_policy(keep_jobs=1),
+    ],
+)
+def test_a_command_inside_a_job_changes_no_more_of_the_home_than_the_job_may(
+    three: dict[str, ContextValue], quiet_home: Path, monkeypatch: pytest.MonkeyPatch, attempt: Callable[[], object]
+) -> None:
+    """It is refused by the sentence that a Python job reads, and nothing is changed."""
+    from azjobs.session.link.session_file import make_job_session  # noqa: PLC0415 - as the daemon does it
+
+    name = make_job_session(Layout(quiet_home), "11111111-1111-4111-8111-111111111111", three["Staging"], autosave=True)
+    monkeypatch.setenv("AZJOBS_SESSION", name)
+    before = profile_file(Layout(quiet_home)).load()
+    with pytest.raises(az.Refused, match="A job cannot"):
+        attempt()
+    assert profile_file(Layout(quiet_home)).load() == before
+
+
 def test_the_last_context_of_an_account_signs_it_out_with_a_warning(live: Home) -> None:
     """One of two does not; with the last the sign-in is gone, also for a context that is still in the hand."""
     live.start_cloud()

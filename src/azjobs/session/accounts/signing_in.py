@@ -175,7 +175,7 @@ def discover(here: Local) -> None:
 
 
 def _check(here: Local, keeping: Keeping) -> None:
-    if here.grants is not None:
+    if here.is_job:
         raise Refused("A job cannot sign in: it acts in the contexts it was granted when it was submitted.")
     if keeping.scope is not None:
         check_scope(keeping.scope)

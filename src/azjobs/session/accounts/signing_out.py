@@ -42,7 +42,7 @@ def disconnect_az_account(
         ContextNotFound: no context has that name.
     """
     here = local()
-    if here.grants is not None:
+    if here.is_job:
         raise Refused("A job cannot sign out: it acts in the contexts it was granted when it was submitted.")
     given = [bool(username), bool(context_name), bool(application_id), input_object is not None]
     if sum(given) > 1:

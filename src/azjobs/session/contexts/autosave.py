@@ -73,7 +73,7 @@ def is_autosave_on(here: Local) -> bool:
 
 def _set(scope: Scope, *, is_on: bool) -> AutosaveSetting:
     here = local(may_stand_in=scope == "Process" and not is_on)
-    if here.grants is not None:
+    if here.is_job:
         raise Refused("A job cannot change autosave: its contexts were granted when it was submitted.")
     check_scope(scope)
     if scope == "CurrentUser":

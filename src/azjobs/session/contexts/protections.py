@@ -73,7 +73,7 @@ def remove_az_protection(*, subscription: str = "", resource_group_name: str = "
 
 def _at_home() -> Local:
     here = local()
-    if here.grants is not None:
+    if here.is_job:
         raise Refused("A job cannot change what is protected.")
     return here
 

@@ -77,7 +77,7 @@ def set_job_policy(
         InvalidInput: nothing is said, or a limit is below zero; nothing was changed.
     """
     here = local()
-    if here.grants is not None:
+    if here.is_job:
         raise Refused("A job cannot change how long jobs are kept.")
     given = {"keep_days": keep_days, "keep_jobs": keep_jobs, "output_cap_bytes": output_cap_bytes}
     changes = {name: limit for name, limit in given.items() if limit is not None}
