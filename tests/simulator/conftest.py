@@ -20,7 +20,9 @@ def clock() -> Clock:
 @pytest.fixture(scope="session")
 def _running(tmp_path_factory, clock):
     folder = tmp_path_factory.mktemp("simulator")
-    with SimulatorThread(folder, identity=make_identity(), steady=clock.steady, wall=clock.wall) as simulator:
+    with SimulatorThread(
+        folder, identity=make_identity(), steady=clock.steady, wall=clock.wall, sleep=clock.sleep
+    ) as simulator:
         yield simulator.endpoint
 
 

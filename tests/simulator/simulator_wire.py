@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import ssl
@@ -20,6 +21,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self._moved: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self.begin_at = time.time()
 
     def steady(self) -> float:
@@ -33,6 +35,18 @@ class Clock:
     def move(self, seconds: float) -> None:
         """Let so many seconds pass."""
         self.now_s += seconds
+        for loop, moved in self._moved:
+            loop.call_soon_threadsafe(moved.set)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until it was moved by so many seconds."""
+        until_s = self.now_s + seconds
+        mine = (asyncio.get_running_loop(), asyncio.Event())
+        self._moved.append(mine)
+        while self.now_s < until_s:
+            await mine[1].wait()
+            mine[1].clear()
+        self._moved.remove(mine)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -52,12 +52,14 @@ class Simulator:
         identity: Identity | None = None,
         steady: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """Prepare one in `folder`; port 0 is the port it had before, else any free one."""
+        """Prepare one in `folder`; port 0 is the port it had before, else any free one; `sleep` lasts seconds."""
         self._folder = folder.absolute()
         self._port = port
         self._given = identity
         self._clocks = {"steady": steady, "wall": wall}
+        self._sleep = sleep
         self._runner: web.ServerRunner | None = None
         self._lock: int | None = None
         self._cloud: Cloud | None = None
@@ -172,7 +174,7 @@ class Simulator:
         if fault is not None:
             entry.fault = str(fault)
         if fault is not None and fault.delay_s is not None:
-            await asyncio.sleep(fault.delay_s)
+            await self._sleep(fault.delay_s)
         if fault is not None and fault.reset == "before":
             return _abort(request)
         reply = await self._answer(request, path, entry, fault)

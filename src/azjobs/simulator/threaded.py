@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,9 +24,10 @@ class SimulatorThread:
         identity: Identity | None = None,
         steady: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """Prepare one in `folder`; the clocks are called from its thread."""
-        self._simulator = Simulator(folder, identity=identity, steady=steady, wall=wall)
+        """Prepare one in `folder`; the clocks and `sleep` are called from its thread."""
+        self._simulator = Simulator(folder, identity=identity, steady=steady, wall=wall, sleep=sleep)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)
         self._started = threading.Event()
