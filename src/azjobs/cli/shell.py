@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
@@ -150,5 +150,4 @@ class Shell:
 def _read_hidden(prompt: str, stream: TextIO) -> str:
     from getpass import getpass  # noqa: PLC0415 - few commands ask
 
-    read: Callable[..., str] = getpass
-    return read(prompt, stream)
+    return getpass(prompt, stream)
