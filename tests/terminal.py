@@ -106,15 +106,20 @@ class Home:
         return {"tenant": tenant, "client": client, "secret": secret, "subscriptions": owned}
 
     def pids(self) -> dict[int, str]:
-        """Every process that works in this home, by its environment or command line."""
-        own = os.getpid()
-        found = {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and int(entry.name) != own:
+        """Every process that works in this home, by its environment or command line.
+
+        Whoever has gone while this looked may have left a child that was not there at the first look.
+        """
+        found: dict[int, str] = {}
+        seen = {os.getpid()}
+        while new := {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()} - seen:
+            seen |= new
+            for pid in sorted(new):
+                entry = Path(f"/proc/{pid}")
                 with contextlib.suppress(OSError):
                     line = (entry / "cmdline").read_bytes()
                     if os.fsencode(self.folder) in line or self._is_of_home(entry):
-                        found[int(entry.name)] = line.replace(b"\0", b" ").decode(errors="replace")
+                        found[pid] = line.replace(b"\0", b" ").decode(errors="replace")
         return found
 
     def _is_of_home(self, entry: Path) -> bool:
