@@ -25,6 +25,8 @@ PASSWORDS = "Passwords are not taken as arguments (others can see them). Use --p
         ("vm new", "azjobs vm new needs --name."),
         ("vm new MyVm", "azjobs vm new needs --credential."),
         ("vm new MyVm --name MyVm --credential x", "azjobs vm new: --name is given twice."),
+        ("job remove --state Failed --state Running", "azjobs job remove: --state is given twice."),
+        ("job get -o json --output table", "azjobs job get: --output is given twice."),
         ("vm new MyVm --credential x --password y", PASSWORDS),
         ("vm new MyVm --credential x --password=y", PASSWORDS),
         ("New-AzVM MyVm -Password y", PASSWORDS),

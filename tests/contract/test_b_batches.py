@@ -78,10 +78,10 @@ def test_one_that_fails_is_named_and_the_exit_code_says_so(home: Home, signed_in
 
 
 def test_names_in_a_row_are_a_batch_and_a_lone_one_is_not(home: Home, signed_in: Shell, machines: list[str]) -> None:
-    """A rehearsal counts them and shows some; too many are refused; no ids are no work."""
+    """A rehearsal counts them, says where they are and shows some; too many are refused; no ids are no work."""
     tried = signed_in("azjobs vm stop dev0 dev1 dev2 --what-if --output table")
     assert tried.code == 0, tried
-    assert tried.out.startswith("Stop-AzVM would act on 3:"), tried
+    assert tried.out.startswith("Stop-AzVM would act on 3 in subscription Rehearsal (tenant Contoso):"), tried
     assert not home.cloud.requests(method="POST", path_regex="/deallocate")
     refused = signed_in("azjobs vm stop dev0 dev1 dev2 --force --max-targets 2")
     assert (refused.code, "more than the 2" in refused.err) == (2, True), refused

@@ -140,17 +140,20 @@ def test_iterating_a_job_gives_its_output_while_it_runs(tmp_path: Path) -> None:
 
 
 def test_a_failed_function_is_a_job_failed_with_its_reason() -> None:
-    """Result raises it, receive_job does not unless told to; the traceback is in the errors."""
+    """Result raises it with the traceback in the job, receive_job does not unless told to, and has it in the errors."""
 
     def fail() -> Iterator[int]:
         yield 1
         raise ValueError("too little")
 
     job = az.start_job(fail, name="doomed")
-    with pytest.raises(az.JobFailed, match=r"^doomed failed: ValueError\. too little\.$") as caught:
+    with pytest.raises(az.JobFailed, match=r"(?m)^doomed failed: ValueError\. too little\.$") as caught:
         job.result(LIMIT_S)
     assert caught.value.output == [1]
     assert caught.value.fault == job.error
+    (note,) = caught.value.__notes__
+    assert note.startswith("In the job:\nTraceback")
+    assert 'raise ValueError("too little")' in note
     assert str(job.exception()) == str(caught.value)
     received = az.receive_job(job, keep=True)
     assert received == [1]

@@ -30,16 +30,21 @@ def test_a_job_keeps_the_labels_it_was_given(home: Home) -> None:
         ({"labels": "env=dev"}, 'Labels are text by text, such as {"env": "dev"}, not \'env=dev\'.'),
         ({"labels": {"env": 1}}, "Labels are text by text"),
         ({"labels": {"a=b": "c"}}, "'a=b' is no name of a label: it is empty or has a '='."),
-        ({"throttle_limit": 0}, "throttle_limit is how many jobs run at once, 1 or more, not 0."),
-        ({"time_limit": 0}, "time_limit is a number of seconds above 0, not 0."),
-        ({"time_limit": float("nan")}, "time_limit is a number of seconds above 0"),
+        ({"throttle_limit": 0}, "The throttle limit is how many jobs run at once, 1 or more, not 0."),
+        ({"time_limit": 0}, "The time limit is a number of seconds above 0, not 0."),
+        ({"time_limit": "5"}, "The time limit is a number of seconds above 0, not '5'."),
+        ({"notify_command": ""}, "There is no program '' to notify with. No job exists."),
+        ({"notify_command": 5}, "The notify command is a text or its words, not 5. No job exists."),
+        ({"initialization_script": 5}, "A script is a path, not 5. No job was started."),
+        ({"argument_list": "ab"}, "argument_list is a list of arguments, such as ['ab'], not a text."),
+        ({"time_limit": float("nan")}, "The time limit is a number of seconds above 0"),
     ],
     ids=str,
 )
 def test_what_cannot_be_meant_starts_nothing(home: Home, asked: dict[str, object], sentence: str) -> None:
     """And is said in one sentence."""
     with pytest.raises(InvalidInput) as refusal:
-        az.start_job(abs, argument_list=[-1], **asked)  # type: ignore[call-overload]
+        az.start_job(abs, **{"argument_list": [-1], **asked})  # type: ignore[call-overload]
     assert sentence in str(refusal.value)
     assert az.get_job() == []
 

@@ -75,7 +75,7 @@ def test_ids_of_pruned_jobs_are_returned(old_jobs: Home) -> None:
     """In the order in which the jobs ended."""
     assert az.prune_jobs(older_than=timedelta(days=3.5), keep=4, what_if=True) == [5, 4]
     assert az.prune_jobs(older_than=timedelta(days=3.5), keep=1) == [5, 4, 3, 2]
-    with pytest.raises(az.InvalidInput, match="older_than is an age"):
+    with pytest.raises(az.InvalidInput, match="An age is a time such as"):
         az.prune_jobs(older_than=timedelta(days=-1))
     assert left(old_jobs) == [1]
 

@@ -117,7 +117,7 @@ def test_each_job_that_is_not_there_is_named(jobs: Home) -> None:
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ({"newest": 0}, "newest is how many jobs, 1 or more, not 0."),
+        ({"newest": 0}, "Newest is how many jobs, 1 or more, not 0."),
         ({"before": "yesterday"}, "before is a time such as 2026-01-31T17:00 or 2026-01-31T17:00Z, not yesterday."),
         ({"after": 5}, "after is a time such as"),
         ({"state": "Gone"}, "There is no state Gone."),

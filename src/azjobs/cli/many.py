@@ -94,7 +94,8 @@ def parse_ids(text: str) -> list[str]:
 
 def _rehearsed(rehearsal: BatchRehearsal) -> str:
     shown = len(rehearsal.sample)
-    head = f"{rehearsal.command} would act on {rehearsal.count}"
+    where = f"in subscription {rehearsal.subscription} (tenant {rehearsal.tenant})"
+    head = f"{rehearsal.command} would act on {rehearsal.count} {where}"
     head += f"; the first {shown} of them:" if shown < rehearsal.count else ":"
     return "\n".join([head, *_lines(rehearsal)]) + "\n"
 

@@ -212,10 +212,18 @@ def _option(parameter: Parameter) -> click.Option:
     return click.Option(
         [*names, parameter.name],
         type=_type(parameter),
-        multiple=parameter.kind in SEVERAL,
+        multiple=True,
+        callback=None if parameter.kind in SEVERAL else _once,
         metavar=f"[{'|'.join(parameter.choices)}]" if is_choice else _METAVARS.get(parameter.kind),
         help=parameter.doc + shown,
     )
+
+
+def _once(_: click.Context, option: click.Parameter, values: tuple[Any, ...]) -> Any:
+    """Refuse a second value: click would go by the last, and say nothing of those before it."""
+    if len(values) > 1:
+        raise click.UsageError(f"{option.opts[0]} is given twice.")
+    return values[0] if values else None
 
 
 def _type(parameter: Parameter) -> click.ParamType[Any]:

@@ -84,7 +84,8 @@ def perform_many(
     context, _ = settle(works[0], care)
     if what_if:
         sample = [TargetRehearsal(work.target, tuple(rehearse_in(work, care))) for work in works[:SAMPLE]]
-        return BatchRehearsal(works[0].command, len(works), tuple(sample))
+        where = context.value
+        return BatchRehearsal(works[0].command, len(works), where.subscription_label, where.tenant_label, tuple(sample))
     return run_batch(
         works[0].plan,
         [Part(work.target, settle(work, care)[1]) for work in works],

@@ -208,10 +208,15 @@ class TargetRehearsal(msgspec.Struct, frozen=True):
 
 
 class BatchRehearsal(msgspec.Struct, frozen=True):
-    """What a command for many targets would do: how many there are, and what to the first of them."""
+    """What a command for many targets would do: how many there are, where, and what to the first of them.
+
+    `subscription` and `tenant` are names, ids where they have none.
+    """
 
     command: str
     count: int
+    subscription: str
+    tenant: str
     sample: tuple[TargetRehearsal, ...]
 
 

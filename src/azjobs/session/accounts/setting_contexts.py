@@ -65,7 +65,7 @@ def set_az_context(
 
 def _find(here: Local, subscription: str, tenant: str) -> ContextValue:
     found = _of_account(here, subscription, tenant)
-    if found is None and here.grants is None:
+    if found is None and not here.is_job:
         from azjobs.session.accounts.signing_in import discover  # noqa: PLC0415 - asks Azure, and only here
 
         discover(here)

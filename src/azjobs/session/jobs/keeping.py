@@ -13,7 +13,9 @@ from azjobs.session.link.local import Local, local
 from azjobs.session.link.presence import is_daemon_alive
 from azjobs.store.whole_file import WholeFile
 
-WHICH = "Say which jobs: older_than (30d) or keep (100); or set a policy. Type: azjobs job-policy set --help"
+WHICH = (
+    "Say which jobs: older than an age (30d), or all but so many (100); or set a policy. Type: azjobs job prune --help"
+)
 
 
 def prune_jobs(
@@ -35,7 +37,7 @@ def prune_jobs(
     here = local()
     age_s = _age_s(older_than)
     if keep is not None and keep < 0:
-        raise InvalidInput(f"keep is a number of jobs from 0 on, not {keep}.")
+        raise InvalidInput(f"The number of jobs to keep is 0 or more, not {keep}.")
     if age_s is None and keep is None:
         policy = policy_of(here)
         if not policy.removes:
@@ -94,7 +96,7 @@ def _age_s(age: timedelta | str | None) -> float | None:
         return None
     age_s = parse_age_s(age) if isinstance(age, str) else age.total_seconds()
     if age_s < 0:
-        raise InvalidInput(f"older_than is an age, not {age}.")
+        raise InvalidInput(f"An age is a time such as 30d, 12h or 90m, not {age}.")
     return age_s
 
 

@@ -223,7 +223,7 @@ def _picks(here: Local, which: Selectors) -> _Picks:
 
 def _when(more: Narrowing) -> _When:
     if more.newest is not None and more.newest < 1:
-        raise InvalidInput(f"newest is how many jobs, 1 or more, not {more.newest}.")
+        raise InvalidInput(f"Newest is how many jobs, 1 or more, not {more.newest}.")
     if more.child_job_state:
         parse_state(more.child_job_state)
     before, after = _instant("before", more.before), _instant("after", more.after)

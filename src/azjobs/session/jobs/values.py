@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from azjobs.core.errors import (
     format_fault,
 )
 from azjobs.core.job import PlanWork, ProcessKind, ProcessWork
-from azjobs.core.journal import Content, DataChunk, JsonValue, ObjectFormat, Output, StoredObject, TextChunk
+from azjobs.core.journal import Content, DataChunk, Error, JsonValue, ObjectFormat, Output, StoredObject, TextChunk
 from azjobs.core.states import JobState
 from azjobs.process.cap import load_frozen
 from azjobs.process.journal import load_end
@@ -58,20 +59,40 @@ def result_of(view: JobView, *, is_shaped: bool = True) -> Any:
 
 
 def failure_of(view: JobView) -> JobFailed:
-    """Return the error of a failed job."""
+    """Return the error of a failed job; where the job's own code raised it, its traceback there is a note of it."""
     fault = view.fault or _last_fault(view)
-    output = [open_value(view, content) for content in contents(view)]
-    return JobFailed(f"{view.name} failed: {format_fault(fault)}", fault=fault, output=output)
+    output: list[Any] = []
+    trace = ""
+    for record in _records(view):
+        if isinstance(record, Output):
+            output.append(open_value(view, record.content))
+        elif record.traceback and _is_told_by(fault, record):
+            trace = record.traceback.rstrip()
+    failure = JobFailed(f"{view.name} failed: {format_fault(fault)}", fault=fault, output=output)
+    if trace:
+        failure.add_note(f"In the job:\n{trace}")
+    return failure
 
 
 def contents(view: JobView) -> list[Content]:
     """Return everything a job gave as output so far."""
+    return [record.content for record in _records(view) if isinstance(record, Output)]
+
+
+def _records(view: JobView) -> Iterator[Output | Error]:
+    """Yield what a job gave and what went wrong in it so far."""
     try:
         reader = JournalReader(view.journal)
     except FileNotFoundError:
-        return []
+        return
     with reader:
-        return [entry.record.content for entry in reader.read(final=True) if isinstance(entry.record, Output)]
+        for entry in reader.read(final=True):
+            if isinstance(entry.record, Output | Error):
+                yield entry.record
+
+
+def _is_told_by(fault: Fault, error: Error) -> bool:
+    return error.fault == fault if error.fault else (error.type, error.message) == (fault.code, fault.message)
 
 
 def open_value(view: JobView, content: Content, *, is_shaped: bool = True) -> Any:

@@ -25,8 +25,10 @@ def notice_of(command: CommandWords | None, folder: str = "") -> Notice | None:
     import shlex  # noqa: PLC0415 - few jobs have one
     import shutil  # noqa: PLC0415 - likewise
 
-    if not command:
+    if command is None:
         return None
+    if not isinstance(command, str | Sequence):
+        raise InvalidInput(f"The notify command is a text or its words, not {command!r}. No job exists.")
     try:
         words = tuple(shlex.split(command)) if isinstance(command, str) else tuple(map(str, command))
     except ValueError as error:

@@ -117,6 +117,8 @@ def script_path(file_path: PathLike) -> str:
     Raises:
         InvalidInput: it cannot.
     """
+    if not isinstance(file_path, str | os.PathLike):
+        raise InvalidInput(f"A script is a path, not {file_path!r}. No job was started.")
     path = Path(file_path).absolute()
     try:
         with path.open("rb"):

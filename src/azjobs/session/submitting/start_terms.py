@@ -115,7 +115,7 @@ def _queue_of(name: str | None, throttle_limit: int | None) -> Queue | None:
         InvalidInput: the limit lets none run.
     """
     if throttle_limit is not None and throttle_limit < 1:
-        raise InvalidInput(f"throttle_limit is how many jobs run at once, 1 or more, not {throttle_limit}.")
+        raise InvalidInput(f"The throttle limit is how many jobs run at once, 1 or more, not {throttle_limit}.")
     return Queue(name or DEFAULT_QUEUE, throttle_limit) if name or throttle_limit is not None else None
 
 

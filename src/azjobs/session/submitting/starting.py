@@ -90,6 +90,8 @@ def start_job(
     here = local()
     if (function is not None) + bool(file_path) + bool(command) != 1:
         raise InvalidInput("A job is a function, a script (file_path=) or a command (command=): give one of them.")
+    if isinstance(argument_list, str | bytes):
+        raise InvalidInput(f"argument_list is a list of arguments, such as [{argument_list!r}], not a text.")
     terms = start_terms(here, how)
     first = initialization_script
     if function is not None:

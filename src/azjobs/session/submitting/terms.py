@@ -51,6 +51,6 @@ def check_time_limit(time_limit_s: float | None) -> float | None:
     Raises:
         InvalidInput: it is no time at all.
     """
-    if time_limit_s is not None and not 0 < time_limit_s < inf:
-        raise InvalidInput(f"time_limit is a number of seconds above 0, not {time_limit_s}.")
+    if time_limit_s is not None and not (isinstance(time_limit_s, int | float) and 0 < time_limit_s < inf):
+        raise InvalidInput(f"The time limit is a number of seconds above 0, not {time_limit_s!r}.")
     return time_limit_s
