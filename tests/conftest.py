@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,9 @@ settings.register_profile(
     "azjobs", deadline=None, suppress_health_check=[*settings().suppress_health_check, HealthCheck.too_slow]
 )
 settings.load_profile("azjobs")
+
+# Whoever starts the suite in the background of a script has it ignore Ctrl-C, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Would lead a sign-in or an HTTP client away from the embedded cloud, or into another home.
 FOREIGN = (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
+import pytest
 from core_samples import make_process_job
 from test_leisure import VirtualLoop
 
@@ -36,6 +38,16 @@ def test_jobs_that_end_in_a_row_are_forgotten_together() -> None:
     keeper.loop.call_at(7.0, keeper.forgetting.add, jobs[100])
     keeper.run()
     assert keeper.told == [(0.05, jobs[:100]), (7.05, jobs[100:])]
+
+
+def test_secrets_are_forgotten_at_once() -> None:
+    """With what has ended a moment ago; a job that is resumed a moment later asks for them again."""
+    keeper, jobs = Keeper(), [make_process_job(uuid=str(n)) for n in range(3)]
+    keeper.loop.call_at(1.0, keeper.forgetting.add, jobs[0])
+    keeper.loop.call_at(1.01, functools.partial(keeper.forgetting.add, jobs[1], has_secrets=True))
+    keeper.loop.call_at(1.02, keeper.forgetting.add, jobs[2])
+    keeper.run()
+    assert keeper.told == [(1.01, jobs[:2]), (pytest.approx(1.07), jobs[2:])]
 
 
 def test_nothing_stays_with_the_keeper_when_the_daemon_leaves() -> None:

@@ -131,7 +131,7 @@ def test_every_kind_of_job_is_found_in_the_same_ways(live: Home) -> None:
 def test_a_stopped_job_has_stopped_when_that_returns(live: Home, tmp_path: Path, by: str) -> None:
     """In each way of naming it; its process is gone, and nothing is left to receive, no error either."""
     job, _ = started(tmp_path)
-    pid = job.view.row.work.pid  # type: ignore[union-attr]
+    pid = wait_until(lambda: job.view.row.work.pid, what="its process is recorded")  # type: ignore[union-attr]
     assert is_there(pid)
     assert az.stop_job(**selected(job, by)) == [job]
     received = az.receive_job(job)
@@ -158,7 +158,7 @@ def test_a_running_job_is_removed_by_force_only(live: Home, tmp_path: Path, by: 
     done = az.start_job(add, argument_list=[1, 1])
     done.result(LIMIT_S)
     job, _ = started(tmp_path)
-    pid = job.view.row.work.pid  # type: ignore[union-attr]
+    pid = wait_until(lambda: job.view.row.work.pid, what="its process is recorded")  # type: ignore[union-attr]
     which = {"command": job.command} if by == "command" else selected(job, by)
     with pytest.raises(JobNotFinished, match=rf"Job {job.id} is running\. Stop it first, or use force\."):
         az.remove_job(**which)

@@ -201,7 +201,7 @@ class Daemon:
     def _job_finished(self, job: Job) -> None:
         self.leisure.begin()
         self.ledger.drop_payload(job.uuid)  # by the transaction that records the end: there is no other occasion
-        self.forgetting.add(job)
+        self.forgetting.add(job, has_secrets=isinstance(job.work, BatchWork) or bool(job.work.secrets))
 
     async def _forget_secrets(self, ended: list[Job]) -> None:
         with unhurried():

@@ -1,7 +1,7 @@
 """Have the keeper forget what ended jobs had with it, and say how much work is left: once for many ends.
 
 A moment after the first of them: jobs come and end in rows, and the next one
-has the same environment. A daemon that is killed before it did so is followed
+has the same environment. Secrets are forgotten at once. A daemon that is killed before it did so is followed
 by one that does (`Vault.tidy`).
 """
 
@@ -27,10 +27,14 @@ class Forgetting:
         self._timer: asyncio.TimerHandle | None = None
         self._background = Background()
 
-    def add(self, *ended: Job) -> None:
-        """Tell the keeper in a moment."""
+    def add(self, *ended: Job, has_secrets: bool = False) -> None:
+        """Tell the keeper in a moment, or at once where there are secrets to forget."""
         self._ended += ended
-        if self._timer is None:
+        if has_secrets:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._begin()
+        elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(DELAY_S, self._begin)
 
     async def close(self) -> None:
@@ -42,9 +46,9 @@ class Forgetting:
                 await self._tell()
 
     def _begin(self) -> None:
+        self._timer = None
         self._background.spawn(self._tell())
 
     async def _tell(self) -> None:
-        self._timer = None
         ended, self._ended = self._ended, []
         await self._forget(ended)
