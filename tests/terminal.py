@@ -133,18 +133,30 @@ class Home:
                 links.append(str(fd.readlink()))
         return any(link.startswith(f"{self.folder}/") for link in links)
 
-    def process(self, word: str) -> int:
-        """The pid of the one process whose command line has `word`: "_main.daemon", "keeper.py".
+    def find(self, word: str) -> list[int]:
+        """The pids of processes whose command line has `word`, just now: "_main.daemon", "keeper.py".
 
         The keeper's own command line has the daemon's in it, as what it starts;
         and whoever is just being forked has the line of the one that forks.
         """
+        own_part = {pid: line.partition(" -- ")[0] for pid, line in self.pids().items()}
+        hits = [pid for pid, line in own_part.items() if word in line]
+        return [pid for pid in hits if _parent_of(pid) not in hits]
 
-        def hits() -> list[int]:
-            own_part = {pid: line.partition(" -- ")[0] for pid, line in self.pids().items()}
-            return [pid for pid, line in own_part.items() if word in line]
+    def warm_parent(self) -> int:
+        """The process that the daemon has jobs forked by, which has nothing of the home; 0 while there is none."""
+        daemon = self.process("_main.daemon")
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if _parent_of(int(entry.name)) == daemon and b"_main.warm_parent" in (entry / "cmdline").read_bytes():
+                    return int(entry.name)
+        return 0
 
-        found: list[int] = wait_until(lambda: pids if len(pids := hits()) == 1 else None, what=f"one {word} runs")
+    def process(self, word: str) -> int:
+        """The pid of the one process whose command line has `word`, as `find` has it."""
+        found: list[int] = wait_until(
+            lambda: pids if len(pids := self.find(word)) == 1 else None, what=f"one {word} runs"
+        )
         return found[0]
 
     def kill(self, word: str) -> int:
@@ -325,6 +337,13 @@ class Python:
             check=False,
         )
         return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def _parent_of(pid: int) -> int:
+    """The pid of a process's parent; 0 when the process has gone."""
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 def wait_until(

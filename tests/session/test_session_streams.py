@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -53,17 +52,6 @@ def out_of(process: subprocess.Popen[bytes]) -> IO[bytes]:
     return process.stdout
 
 
-def warm_parent(home: Home) -> int:
-    """The process that the daemon has jobs forked by; 0 while there is none."""
-    daemon = home.process("_main.daemon")
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            is_child = f"PPid:\t{daemon}\n" in (entry / "status").read_text()
-            if is_child and b"warm_parent" in (entry / "cmdline").read_bytes():
-                return int(entry.name)
-    return 0
-
-
 def numbered(count: int, *, pause: str = "") -> az.Job[str | bytes]:
     """Start a command that prints numbered lines of one length."""
     code = f"import time\nfor n in range({count}):\n print(f'{{n:0{LINE_BYTES - 1}}}', flush={bool(pause)})\n {pause}"
@@ -90,7 +78,7 @@ def test_a_receiver_that_waits_does_nothing_until_the_job_says_something(shell: 
 def test_a_receiver_waits_likewise_for_a_job_that_has_not_begun(home: Home, shell: Shell, receiving: list) -> None:
     """The process that is to run it is held up, so there is nothing to read yet; what it prints comes all the same."""
     az.start_job(command=["echo", "late"])
-    parent = wait_until(lambda: warm_parent(home), what="a warm parent is being executed")
+    parent = wait_until(home.warm_parent, what="a warm parent is being executed")
     os.kill(parent, signal.SIGSTOP)
     try:
         assert not any(local().layout.journals_folder.glob("*.journal")), "it was too quick to be held up"
