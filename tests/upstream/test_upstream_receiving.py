@@ -170,6 +170,7 @@ def test_streams_are_shown_in_the_order_in_which_they_were_written(live: Home, s
     job = az.start_job(command=["sh", "-c", f"for n in 1 2 3; do {each}; done"])
     journal = local().layout.journal_file(job.uuid)
     lines = [f"{stream} {n}" for n in (1, 2, 3) for stream in ("out", "err")]
+    wait_until(journal.exists, what="the job has begun")
     for line in lines:
         wait_until(lambda line=line: line.encode() in journal.read_bytes(), what=f"{line} has arrived")
         gate.write_text("go\n")
