@@ -163,15 +163,16 @@ def test_all_progress_is_received(live: Home) -> None:
 @pytest.mark.difference("order")
 def test_streams_are_shown_in_the_order_in_which_they_were_written(live: Home, shell: Shell, tmp_path: Path) -> None:
     """Not one stream after the other."""
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    pause = f"read line < {gate}"  # until what was written has arrived: it comes by two pipes
-    each = f"echo out $n; {pause}; echo err $n >&2; {pause}"
+    lines = [f"{stream} {n}" for n in (1, 2, 3) for stream in ("out", "err")]
+    gates = {line: tmp_path / line for line in lines}  # one each: who writes may close it after the next is opened
+    for gate in gates.values():
+        os.mkfifo(gate)
+    pause = f"read go < '{tmp_path}'/"  # until what was written has arrived: it comes by two pipes
+    each = f'echo out $n; {pause}"out $n"; echo err $n >&2; {pause}"err $n"'
     job = az.start_job(command=["sh", "-c", f"for n in 1 2 3; do {each}; done"])
     journal = local().layout.journal_file(job.uuid)
-    lines = [f"{stream} {n}" for n in (1, 2, 3) for stream in ("out", "err")]
     wait_until(journal.exists, what="the job has begun")
-    for line in lines:
+    for line, gate in gates.items():
         wait_until(lambda line=line: line.encode() in journal.read_bytes(), what=f"{line} has arrived")
         gate.write_text("go\n")
     assert shell(f"azjobs job receive {job.id} --wait 2>&1").out.splitlines() == lines
