@@ -17,11 +17,13 @@ BINARY = bytes(range(256)) * 1000
 
 def test_a_command_prints_to_output_and_error_in_order_of_arrival(any_site: Site, tmp_path: Path) -> None:
     """Lines keep their order, and a last line without newline is kept as it is."""
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    job = any_site.command("sh", "-c", f"echo one; read line < {gate}; echo two >&2; read line < {gate}; printf three")
-    for word in (b"one", b"two"):
-        wait_until(lambda word=word: word in job.journal.read_bytes(), "it has arrived")
+    gates = {word: tmp_path / word for word in ("one", "two")}
+    for gate in gates.values():
+        os.mkfifo(gate)
+    one, two = gates.values()
+    job = any_site.command("sh", "-c", f"echo one; read go < {one}; echo two >&2; read go < {two}; printf three")
+    for word, gate in gates.items():
+        wait_until(lambda word=word: word.encode() in job.journal.read_bytes(), "it has arrived")
         gate.write_text("go\n")
     assert job.told() == ["one\n", "error: two", "three"]
     assert (job.end().outcome, job.end().exit_status, job.exited().exit_code) == (Outcome.COMPLETED, 0, 0)
