@@ -68,5 +68,9 @@ def machine_question(verb: str, what: str, context: Context, *, is_one: bool) ->
 
 def place(context: Context) -> str:
     """Return where it would happen."""
-    value = context.value
-    return f"in subscription {value.subscription_label} (tenant {value.tenant_label})"
+    return place_of(context.value.subscription_label, context.value.tenant_label)
+
+
+def place_of(subscription: str, tenant: str) -> str:
+    """Return where something would happen, by the names of subscription and tenant."""
+    return f"in subscription {subscription} (tenant {tenant})"

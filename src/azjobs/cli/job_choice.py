@@ -10,7 +10,7 @@ from azjobs.cli.shell import Shell
 from azjobs.core.errors import InvalidInput
 from azjobs.core.job_json import job_json
 from azjobs.session.jobs.looking import not_found
-from azjobs.session.jobs.selecting import Selectors, select
+from azjobs.session.jobs.selecting import Selectors, is_said, select
 from azjobs.session.jobs.views import JobView
 from azjobs.session.link.local import Local
 
@@ -64,7 +64,7 @@ def chosen(here: Local, names: Sequence[str], which: Which) -> list[JobView]:
 
 def present(here: Local, names: Sequence[str], which: Which) -> tuple[list[JobView], list[int | str]]:
     """Return the jobs that were named and are there, and the names of the others; raises as `chosen` where none is."""
-    if not names and not any(value or value == "" for value in which.values()):  # an empty text is refused by name
+    if not names and not is_said(which):
         raise InvalidInput(WHICH)
     found, missing = select(here, numbers(names) or None, selectors(which))
     if missing and not found:

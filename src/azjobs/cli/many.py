@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from azjobs.cli.batch_telling import say_failures
+from azjobs.cli.confirmation import place_of
 from azjobs.cli.exit_codes import exit_code
 from azjobs.cli.job_choice import show_jobs
 from azjobs.cli.live_progress import showing_progress
@@ -94,8 +95,8 @@ def parse_ids(text: str) -> list[str]:
 
 def _rehearsed(rehearsal: BatchRehearsal) -> str:
     shown = len(rehearsal.sample)
-    where = f"in subscription {rehearsal.subscription} (tenant {rehearsal.tenant})"
-    head = f"{rehearsal.command} would act on {rehearsal.count} {where}"
+    place = place_of(rehearsal.subscription, rehearsal.tenant)
+    head = f"{rehearsal.command} would act on {rehearsal.count} {place}"
     head += f"; the first {shown} of them:" if shown < rehearsal.count else ":"
     return "\n".join([head, *_lines(rehearsal)]) + "\n"
 

@@ -48,9 +48,8 @@ def step_batch(job: Job, work: BatchWork, event: Event) -> Outcome:
         case Begun(at) | Recovered(at) if isinstance(job.state, NotStarted):
             return _settled(replace(job, state=Running(at)), work, at), []
         case ChildChanged(at, before, after):
-            is_first_failure = after is JobState.FAILED and not work.counts.get(
-                after
-            )  # later ones find nothing to stop
+            # Later failures find nothing to stop.
+            is_first_failure = after is JobState.FAILED and not work.counts.get(JobState.FAILED)
             job = _settled(job, replace(work, counts=_moved(work.counts, before, after)), at)
             return job, _begin_no_more(job, work) if is_first_failure else []
         case Counted(at, counts):

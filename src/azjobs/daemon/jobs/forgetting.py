@@ -1,8 +1,8 @@
 """Have the keeper forget what ended jobs had with it, and say how much work is left: once for many ends.
 
 A moment after the first of them: jobs come and end in rows, and the next one
-has the same environment. Secrets are forgotten at once. A daemon that is killed before it did so is followed
-by one that does (`Vault.tidy`).
+has the same environment. Secrets are forgotten at once. A daemon that is killed
+before it did so is followed by one that does (`Vault.tidy`).
 """
 
 from __future__ import annotations

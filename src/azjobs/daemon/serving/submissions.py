@@ -33,7 +33,7 @@ class _Taken:
     """What is to be done about jobs that were taken: the keeper's answer is awaited before theirs, effects come later.
 
     `later`: the uuids of those that begin.
-    `held`: by the uuid of a process job that begins at once, what the keeper was given for it.
+    `held`: what the keeper was given for a process job that begins at once.
     """
 
     kept: asyncio.Future[None] | None = None

@@ -149,7 +149,7 @@ def select_to_act(here: Local, job: Jobs | None, which: Selectors) -> list[JobVi
         InvalidInput: nothing says which.
         JobNotFound: an id, uuid or name is not there; every one that is missing is named.
     """
-    if job is None and not any(value or value == "" for value in which.values()):  # an empty text is refused by name
+    if job is None and not is_said(which):
         raise InvalidInput(WHICH)
     found, missing = select(here, job, which)
     if missing:
@@ -194,6 +194,11 @@ def _name_of(one: Any) -> int | str:
         return str(one.uuid)
     except AttributeError:
         raise InvalidInput(f"A job is named by its id, its name or itself, not by {one!r}.") from None
+
+
+def is_said(which: Mapping[str, object]) -> bool:
+    """Whether anything says which jobs; an empty text says it wrongly, and `select` refuses it by its name."""
+    return any(value or value == "" for value in which.values())
 
 
 def _refuse_empty(given: Mapping[str, object]) -> None:
